@@ -1,0 +1,1 @@
+"""One owner per piece of state: hosts, bus, journal, venue adapters, feeds."""

@@ -1,0 +1,1 @@
+"""The composition root: configuration, topology, supervisor, command line."""

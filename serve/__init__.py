@@ -1,0 +1,1 @@
+"""The front desk: forecasts as a service, HTTP, MCP, the web page."""

@@ -1,0 +1,1 @@
+"""The language and the arithmetic of trading: pure, no Ray, no I/O, no clock, no randomness."""

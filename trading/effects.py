@@ -1,0 +1,71 @@
+"""Effects: what a machine asks its host to do. Imperative, performed in order, never raise into it."""
+
+import msgspec
+
+from trading.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    QueryMassStatus,
+    QueryOrder,
+    ReplaceOrder,
+    SubmitOrder,
+    VenueRequest,
+)
+from trading.data import MarketData
+from trading.events import Event
+from trading.identifiers import MachineName
+from trading.messages import Message
+from trading.outcomes import Outcome
+from trading.reports import Report
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Make `event` durable in the machine's own stream before any later effect is performed.
+
+    The machine has already folded it. If the append fails, the host drops every later effect,
+    restores the machine from the journal and hands it `JournalUnavailable`.
+    """
+
+    event: Event
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Deliver `message` to one machine: in order, at least once, kept until it is acknowledged."""
+
+    to: MachineName
+    message: Message
+
+
+class Publish(msgspec.Struct, frozen=True):
+    """Tell everybody who subscribed to a prefix of `topic`. May be lost; receivers watch sequences."""
+
+    topic: str
+    message: MarketData | Report
+
+
+class SetTimer(msgspec.Struct, frozen=True):
+    """Hand `TimerFired(key)` to the machine at host time `at` (ns UTC). Replaces the same key."""
+
+    key: str
+    at: int
+
+
+class CancelTimer(msgspec.Struct, frozen=True):
+    key: str
+
+
+class CallVenue(msgspec.Struct, frozen=True):
+    """Ask the venue; the outcome comes back as an event within `timeout_ns`."""
+
+    body: SubmitOrder | CancelOrder | ReplaceOrder | CancelAllOrders | QueryOrder | QueryMassStatus
+    timeout_ns: int
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The exchange's answer to one `VenueRequest`. May be lost."""
+
+    request: VenueRequest
+    outcome: Outcome
+
+
+Effect = Append | Send | Publish | SetTimer | CancelTimer | CallVenue | Reply

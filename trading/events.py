@@ -1,0 +1,197 @@
+"""Events: facts, past tense. Only these are journalled; state is a fold over them. No floats."""
+
+from decimal import Decimal
+
+from trading.commands import SubmitOrder
+from trading.identifiers import (
+    AccountId,
+    ClientOrderId,
+    InstrumentId,
+    MachineName,
+    StrategyId,
+    TradeId,
+    VenueOrderId,
+)
+from trading.messages import Message
+from trading.values import LiquiditySide, OrderSide, TradingState
+
+
+class Event(Message, frozen=True, kw_only=True):
+    """Base of facts."""
+
+
+class OrderEvent(Event, frozen=True, kw_only=True):
+    """Base of facts about one order."""
+
+    client_order_id: ClientOrderId
+    strategy_id: StrategyId
+    instrument_id: InstrumentId
+
+
+class OrderSubmitted(OrderEvent, frozen=True, kw_only=True):
+    """The intent, durable before the socket write: from here on the venue may know the order."""
+
+    order: SubmitOrder
+    epoch: int
+
+
+class OrderAmbiguous(OrderEvent, frozen=True, kw_only=True):
+    """The outcome of the submission is unknown (time-out, reset, 5xx, restart)."""
+
+    reason: str
+
+
+class OrderAccepted(OrderEvent, frozen=True, kw_only=True):
+    venue_order_id: VenueOrderId
+
+
+class OrderRejected(OrderEvent, frozen=True, kw_only=True):
+    """The venue refused the order in so many words."""
+
+    code: str
+    reason: str
+
+
+class OrderDenied(OrderEvent, frozen=True, kw_only=True):
+    """We refused the order; `code` is a `RefusalCode`. `order` is there when risk refused it."""
+
+    code: str
+    reason: str
+    order: SubmitOrder | None = None
+
+
+class OrderTriggered(OrderEvent, frozen=True, kw_only=True):
+    """The trigger price of a stop order was reached."""
+
+
+class OrderFilled(OrderEvent, frozen=True, kw_only=True):
+    """A fill, applied once by (venue, account, `trade_id`).
+
+    Attributes
+    ----------
+    last_qty : Decimal
+        Units (> 0).
+    last_px : Decimal
+        Price per unit, in `currency`.
+    commission : Decimal
+        Cost when positive, in `currency`.
+    """
+
+    venue_order_id: VenueOrderId
+    trade_id: TradeId
+    side: OrderSide
+    last_qty: Decimal
+    last_px: Decimal
+    commission: Decimal
+    currency: str = "USD"
+    liquidity_side: LiquiditySide = LiquiditySide.TAKER
+    purpose: str = "target"
+
+
+class OrderCanceled(OrderEvent, frozen=True, kw_only=True):
+    reason: str = ""
+
+
+class OrderExpired(OrderEvent, frozen=True, kw_only=True):
+    reason: str = ""
+
+
+class OrderUpdated(OrderEvent, frozen=True, kw_only=True):
+    """A replacement took effect; the fields hold the new values."""
+
+    quantity: Decimal
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+
+
+class OrderCancelRejected(OrderEvent, frozen=True, kw_only=True):
+    code: str
+    reason: str
+
+
+class OrderUpdateRejected(OrderEvent, frozen=True, kw_only=True):
+    code: str
+    reason: str
+
+
+class AccountReconciled(Event, frozen=True, kw_only=True):
+    """Our record and the venue's agree (after applying `fill_count` fills that we had missed)."""
+
+    account_id: AccountId
+    cash: Decimal
+    order_count: int
+    fill_count: int
+
+
+class KillSwitchTripped(Event, frozen=True, kw_only=True):
+    """Latched: no order leaves until `KillSwitchReset`. `flatten` also closes every position."""
+
+    actor: str
+    reason: str
+    flatten: bool = False
+
+
+class KillSwitchReset(Event, frozen=True, kw_only=True):
+    actor: str
+    reason: str
+
+
+class TradingStateChanged(Event, frozen=True, kw_only=True):
+    """`until` is the market time (ns UTC) at which it ends by itself; 0 is until changed."""
+
+    state: TradingState
+    code: str
+    reason: str
+    until: int = 0
+
+
+class DayOpened(Event, frozen=True, kw_only=True):
+    """A trading day began for risk: day counters restart from `equity`."""
+
+    day: int
+    equity: Decimal
+    peak_equity: Decimal
+
+
+class EquityMarked(Event, frozen=True, kw_only=True):
+    """The account valued at the close of one bar slice, in account currency.
+
+    Attributes
+    ----------
+    sequence : int
+        The bar slice.
+    gross, net : Decimal
+        Sum of absolute, of signed position values.
+    by_strategy : tuple of (strategy_id, profit since start, gross exposure)
+    """
+
+    account_id: AccountId
+    sequence: int
+    equity: Decimal
+    cash: Decimal
+    gross: Decimal
+    net: Decimal
+    by_strategy: tuple[tuple[StrategyId, Decimal, Decimal], ...]
+
+
+class ReplayAdvanced(Event, frozen=True, kw_only=True):
+    """The replay has handed slice `sequence` to the exchange."""
+
+    sequence: int
+
+
+class VenueRequestReceived(Event, frozen=True, kw_only=True):
+    """Ground truth of the simulated exchange: one request, as it came, before it had any effect."""
+
+    request_id: str
+    kind: str
+    client_order_id: str
+    payload: bytes
+
+
+class MachineFenced(Event, frozen=True, kw_only=True):
+    """A newer owner took the lease of `stream`; this one stopped."""
+
+    machine: MachineName
+    stream: str
+    epoch: int

@@ -1,0 +1,126 @@
+"""What became of something the host did for a machine. They name the cause, and are never journalled.
+
+The host turns every result into one of these, a time-out too. "Refused" is the venue's own
+word; "unknown" is everything after the first byte left that is not an answer; "not sent" is
+certain to have left nothing behind.
+"""
+
+from trading.identifiers import ClientOrderId, MachineName, StreamName, VenueOrderId
+from trading.messages import Message
+from trading.reports import MassStatus, OrderStatusReport
+
+
+class Outcome(Message, frozen=True, kw_only=True):
+    """Base of outcomes."""
+
+
+class Started(Outcome, frozen=True, kw_only=True):
+    """The host has restored the machine from the journal; `epoch` is that of its lease (0: none)."""
+
+    epoch: int
+
+
+class TimerFired(Outcome, frozen=True, kw_only=True):
+    key: str
+
+
+class SubmitAcknowledged(Outcome, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+
+
+class SubmitRefused(Outcome, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    code: str
+    reason: str
+
+
+class SubmitOutcomeUnknown(Outcome, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class SubmitNotSent(Outcome, frozen=True, kw_only=True):
+    """No byte reached the venue."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class CancelAcknowledged(Outcome, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+
+
+class CancelRefused(Outcome, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    code: str
+    reason: str
+
+
+class CancelOutcomeUnknown(Outcome, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class ReplaceAcknowledged(Outcome, frozen=True, kw_only=True):
+    report: OrderStatusReport
+
+
+class ReplaceRefused(Outcome, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    code: str
+    reason: str
+
+
+class ReplaceOutcomeUnknown(Outcome, frozen=True, kw_only=True):
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class CancelAllAcknowledged(Outcome, frozen=True, kw_only=True):
+    client_order_ids: tuple[ClientOrderId, ...]
+
+
+class OrderQueried(Outcome, frozen=True, kw_only=True):
+    """`report` is None when the venue says that it does not know the order."""
+
+    client_order_id: ClientOrderId
+    report: OrderStatusReport | None
+
+
+class MassStatusReceived(Outcome, frozen=True, kw_only=True):
+    mass_status: MassStatus
+
+
+class QueryFailed(Outcome, frozen=True, kw_only=True):
+    """A query or a cancel-all got no answer; asking again is harmless."""
+
+    query: str
+    reason: str
+
+
+class VenueConnected(Outcome, frozen=True, kw_only=True):
+    """The session to the venue is up (again): reconcile."""
+
+
+class VenueDisconnected(Outcome, frozen=True, kw_only=True):
+    reason: str
+
+
+class LinkUp(Outcome, frozen=True, kw_only=True):
+    peer: MachineName
+
+
+class LinkDown(Outcome, frozen=True, kw_only=True):
+    peer: MachineName
+
+
+class JournalUnavailable(Outcome, frozen=True, kw_only=True):
+    """The last append failed and nothing of it happened; the machine was restored without it."""
+
+    stream: StreamName
+    reason: str
+
+
+class JournalRecovered(Outcome, frozen=True, kw_only=True):
+    stream: StreamName

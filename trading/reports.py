@@ -1,0 +1,90 @@
+"""What a venue says: on enquiry, or of its own accord. A report may repeat a fact; an event may not."""
+
+from decimal import Decimal
+
+from trading.identifiers import AccountId, ClientOrderId, InstrumentId, TradeId, VenueOrderId
+from trading.messages import Message
+from trading.values import LiquiditySide, OrderSide, OrderStatus, OrderType, TimeInForce
+
+
+class Report(Message, frozen=True, kw_only=True):
+    """Base of venue reports."""
+
+
+class OrderStatusReport(Report, frozen=True, kw_only=True):
+    """State of one order as the venue knows it.
+
+    Attributes
+    ----------
+    status : OrderStatus
+        ACCEPTED, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED or REJECTED.
+    filled_qty, leaves_qty : Decimal
+        Units.
+    venue_seq : int
+        The venue's own counter of this account's execution messages; 0 when it has none.
+    """
+
+    account_id: AccountId
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+    instrument_id: InstrumentId
+    side: OrderSide
+    order_type: OrderType
+    time_in_force: TimeInForce
+    status: OrderStatus
+    quantity: Decimal
+    filled_qty: Decimal
+    price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    is_triggered: bool = False
+    code: str = ""
+    reason: str = ""
+    venue_seq: int = 0
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        return self.quantity - self.filled_qty
+
+
+class FillReport(Report, frozen=True, kw_only=True):
+    """One execution. `commission` is a cost when positive, in `currency`."""
+
+    account_id: AccountId
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+    trade_id: TradeId
+    instrument_id: InstrumentId
+    side: OrderSide
+    last_qty: Decimal
+    last_px: Decimal
+    commission: Decimal
+    currency: str = "USD"
+    liquidity_side: LiquiditySide = LiquiditySide.TAKER
+    venue_seq: int = 0
+
+
+class PositionReport(Report, frozen=True, kw_only=True):
+    """Signed quantity (units; short is negative) and average price."""
+
+    account_id: AccountId
+    instrument_id: InstrumentId
+    quantity: Decimal
+    avg_px: Decimal
+
+
+class AccountReport(Report, frozen=True, kw_only=True):
+    """Cash of the account, in `currency`."""
+
+    account_id: AccountId
+    cash: Decimal
+    currency: str = "USD"
+
+
+class MassStatus(Report, frozen=True, kw_only=True):
+    """Everything that a broker needs to reconcile: one consistent answer of the venue."""
+
+    account_id: AccountId
+    open_orders: tuple[OrderStatusReport, ...]
+    fills: tuple[FillReport, ...]
+    positions: tuple[PositionReport, ...]
+    account: AccountReport

@@ -1,0 +1,1 @@
+"""The laboratory: backtests at scale, optimisation, model training."""
