@@ -1,0 +1,1 @@
+"""Durable, ordered, hash-chained record of all that must not be lost."""

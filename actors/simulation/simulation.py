@@ -1,0 +1,194 @@
+"""One simulated run: the whole path from replay to exchange, with the faults of one seed.
+
+The machines and the runner are the ones that trade. Simulated are the clock, the wires, the disk and
+the deaths. Every run ends in a calm phase in which nothing goes wrong any more; then our record and
+the exchange's must agree, and a second restart must change nothing.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+import numpy as np
+
+from actors.blueprint import Blueprint, ReplayPlan, StrategyPlan, build
+from actors.check import Comparison, compare
+from actors.feeds.sources import PriceTable, load_prices
+from actors.local_bus import LocalBus
+from actors.runner import Runner
+from actors.simulation.memory_journal import Disk, MemoryJournal
+from actors.simulation.mischief import Mischief
+from actors.simulation.seeded_faults import PROFILES, SeededFaults
+from trading.exchange.faults import FaultPlan, RequestFault
+from trading.identifiers import AccountId, MachineName, StrategyId, machine_kind
+from trading.ledger import Ledger
+from trading.machine import Machine
+from trading.risk.limits import RiskLimits
+from trading.values import NANOS_PER_SECOND
+
+SECRET = b"simulated secret, known to all.."
+SYMBOLS = ("AAPL", "BAC", "JNJ", "KO", "MSFT", "XOM")
+START_NS = 1_700_000_000 * NANOS_PER_SECOND
+PACE_NS = NANOS_PER_SECOND // 20
+SETTLE_NS = NANOS_PER_SECOND // 2
+CALM_NS = 15 * NANOS_PER_SECOND
+RUN_LIMIT_NS = 600 * NANOS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationReport:
+    """What one seed led to. `problems` is empty when every promise held."""
+
+    seed: int
+    profile: str
+    comparison: Comparison
+    problems: tuple[str, ...]
+    crashes: int
+    orders: int
+    fills: int
+    events: int
+    state_hash: str
+    story: tuple[str, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.problems
+
+
+@lru_cache(maxsize=1)
+def _prices() -> PriceTable:
+    return load_prices("sp500", SYMBOLS)
+
+
+def blueprint_for(seed: int, days: int) -> Blueprint:
+    """Return a small account whose strategies trade often, with the faults of the venue for `seed`."""
+    profile = PROFILES[seed % len(PROFILES)]
+    plan = None
+    if profile.bad_gateway:
+        plan = FaultPlan(
+            seed=seed,
+            requests=dict.fromkeys(RequestFault, 0.04),
+            duplicate_fills=0.3,
+            reorder_fills=0.2,
+            fills_before_reply=0.3,
+            mute=0.05,
+        )
+    base = Blueprint(
+        account_id=AccountId("SIM"),
+        initial_cash=Decimal(100_000),
+        replay=ReplayPlan(
+            source="sp500", symbols=SYMBOLS, days=days, pace_ns=PACE_NS, settle_timeout_ns=SETTLE_NS
+        ),
+        strategies=(
+            StrategyPlan(
+                strategy_id=StrategyId("reversion"),
+                kind="mean_reversion",
+                capital=Decimal("0.5"),
+            ),
+            StrategyPlan(
+                strategy_id=StrategyId("trend"), kind="momentum", capital=Decimal("0.5")
+            ),
+        ),
+        limits=RiskLimits(
+            max_shares=Decimal(5_000),
+            max_notional_per_position=Decimal(40_000),
+            max_total_exposure=Decimal(150_000),
+            max_open_positions=6,
+            max_loss_per_trade=Decimal(5_000),
+            max_daily_loss=Decimal(50_000),
+        ),
+    )
+    if plan is None:
+        return base
+    import msgspec
+
+    return msgspec.structs.replace(
+        base, assumptions=msgspec.structs.replace(base.assumptions, faults=plan)
+    )
+
+
+class Simulation:
+    """Builds the hosts of one blueprint on a LocalBus: one host per machine."""
+
+    def __init__(self, seed: int, days: int = 40) -> None:
+        self.seed = seed
+        self.blueprint = blueprint_for(seed, days)
+        self.disk = Disk()
+        names = self.blueprint.machines()
+        profile = PROFILES[seed % len(PROFILES)]
+        self.faults = SeededFaults(
+            profile, seed, {str(name): (machine_kind(name),) for name in names}
+        )
+        self.bus = LocalBus(START_NS, self.faults)
+        for name in names:
+            self.bus.add_host(str(name), frozenset({name}), self._runner_maker(name))
+        self.mischief = Mischief(
+            profile, np.random.default_rng([seed, 2]), self.bus, self.disk, self.blueprint
+        )
+
+    def run(self) -> SimulationReport:
+        """Trade the whole replay under faults, calm down, restart everything once, and judge."""
+        self.bus.start()
+        self.mischief.start()
+        problems: list[str] = []
+        if not self.bus.run(self._is_replayed, RUN_LIMIT_NS):
+            problems.append("the replay did not come to its end")
+        self._calm_down()
+        before = self._hashes()
+        problems += self._judge()
+        self._restart_everything()
+        after = self._hashes()
+        problems += [
+            f"{name} is another after a restart" for name in before if before[name] != after[name]
+        ]
+        comparison = compare(self.blueprint, MemoryJournal(self.disk), self._ledger().view())
+        if not comparison.is_clean:
+            problems.append(f"the books differ: {comparison}")
+        broker = self._machine("broker").view()
+        return SimulationReport(
+            seed=self.seed,
+            profile=self.faults.profile.name,
+            comparison=comparison,
+            problems=tuple(dict.fromkeys(problems)),
+            crashes=self.faults.crash_count,
+            orders=len(broker["orders_by_status"]),
+            fills=sum(1 for _ in self._fills()),
+            events=self.bus.events_handled,
+            state_hash="/".join(after.values()),
+            story=tuple(self.faults.story),
+        )
+
+    # -- pieces
+
+    def _runner_maker(self, name: MachineName):  # type: ignore[no-untyped-def]
+        factory = build(self.blueprint, name, SECRET, _prices())
+        host = str(name)
+
+        def make() -> Runner:
+            journal = MemoryJournal(
+                self.disk,
+                crash_before=lambda _: self.faults.crashes(host, "before_append"),
+                crash_after=lambda _: self.faults.crashes(host, "after_append"),
+            )
+            return Runner({name: factory}, journal, holder="simulation")
+
+        return make
+
+    def _is_replayed(self) -> bool:
+        replay = self.bus.machine(self.blueprint.name("replay"))
+        return replay is not None and bool(replay.view()["finished"])  # type: ignore[attr-defined]
+
+    def _calm_down(self) -> None:
+        self.faults.is_calm = True
+        self.mischief.stop()
+        self.bus.run(lambda: False, CALM_NS)
+
+    def _restart_everything(self) -> None:
+        for host in list(self.bus.hosts):
+            self.bus.crash(host, restart_after_ns=1_000_000)
+        self.bus.run(lambda: False, CALM_NS)
+
+    def _machine(self, kind: str) -> Machine:
+        machine = self.bus.machine(self.blueprint.name(kind))
+        assert machine is not None, f"{kind} is down in the calm phase"
+        return machine  # type: ignore[return-value]

@@ -1,0 +1,133 @@
+"""The venue connections of one host: asyncio in a thread of its own, because venue libraries are.
+
+The loop of the host never waits for a venue. A call leaves with `call`; its outcome, and whatever the
+venue says of its own accord, comes back through `on_command`.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from actors.blueprint import Blueprint
+from actors.bus.wire import HostAddress
+from actors.runner import Command
+from actors.venue_calls import CallBody, call_venue
+from actors.venues.opening import open_venue
+from trading.identifiers import MachineName, machine_kind
+from trading.messages import Message
+from trading.ports import VenuePort
+
+log = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT_S = 2.0
+
+
+class VenueSessions:
+    """One `VenuePort` per broker in this host.
+
+    Parameters
+    ----------
+    on_command : function
+        Called from the venues' thread with a message for a broker.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        secret: bytes,
+        machines: tuple[MachineName, ...],
+        on_command: Callable[[Command], None],
+    ) -> None:
+        self._on_command = on_command
+        self._ports: dict[MachineName, VenuePort] = {
+            machine: open_venue(blueprint.venue, blueprint.account_id, secret)
+            for machine in machines
+            if machine_kind(machine) == "broker"
+        }
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._routes: Mapping[MachineName, HostAddress] = {}
+
+    def set_routes(self, routes: Mapping[MachineName, HostAddress]) -> None:
+        """Tell venues that live inside the cluster (the paper venue) where they are now."""
+        self._routes = routes
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._apply_routes)
+
+    def start(self) -> None:
+        """Connect every venue, if there is one here."""
+        if not self._ports:
+            return
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="venues", daemon=True)
+        self._thread.start()
+        self._loop.call_soon_threadsafe(self._apply_routes)
+        for machine in self._ports:
+            self._spawn(self._connect(machine))
+
+    def call(self, machine: MachineName, body: CallBody, timeout_ns: int) -> None:
+        """Perform one `CallVenue`; its outcome arrives as a message to `machine`."""
+        self._spawn(self._call(machine, body, timeout_ns / 1e9))
+
+    def stop(self, machine: MachineName, reason: str) -> None:
+        """Cut the connection of a machine that may not trade any more."""
+        log.error("%s was fenced: %s", machine, reason)
+        port = self._ports.pop(machine, None)
+        if port is not None:
+            self._spawn(port.disconnect())
+
+    def close(self) -> None:
+        loop, thread = self._loop, self._thread
+        if loop is None or thread is None:
+            return
+        closing = asyncio.run_coroutine_threadsafe(self._disconnect_all(), loop)
+        closing.result(CLOSE_TIMEOUT_S)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(CLOSE_TIMEOUT_S)
+        loop.close()
+
+    # -- in the venues' thread
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        loop = self._loop
+        assert loop is not None, "venues are called after start"
+        loop.call_soon_threadsafe(self._begin, work)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a venue task failed", exc_info=task.exception())
+
+    def _apply_routes(self) -> None:
+        for port in self._ports.values():
+            follow = getattr(port, "set_routes", None)
+            if follow is not None:
+                follow(self._routes)
+
+    async def _connect(self, machine: MachineName) -> None:
+        def arrived(message: Message) -> None:
+            self._on_command(Command(machine, message))
+
+        await self._ports[machine].connect(arrived)
+
+    async def _call(self, machine: MachineName, body: CallBody, timeout_s: float) -> None:
+        port = self._ports.get(machine)
+        if port is None:
+            return  # fenced: nothing leaves
+        outcome = await call_venue(port, body, timeout_s, time.time_ns)
+        self._on_command(Command(machine, outcome))
+
+    async def _disconnect_all(self) -> None:
+        for task in self._running:
+            task.cancel()
+        for port in self._ports.values():
+            await port.disconnect()

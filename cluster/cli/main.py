@@ -1,0 +1,74 @@
+"""Entry point of `trader`: assembles the commands, turns errors into one sentence and an exit code."""
+
+import sys
+
+import typer
+
+from cluster.cli import config, doctor, kill, lifecycle, observe, replay, run
+from cluster.cli.options import JsonOption
+from cluster.exit_codes import ExitCode
+from trading.errors import TradingError
+
+app = typer.Typer(
+    name="trader",
+    help="A trading cluster: brokers, books, strategies, risk and ledger as actors on Ray.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("up")(lifecycle.up)
+app.command("down")(lifecycle.down)
+app.command("status")(observe.status)
+app.command("orders")(observe.orders)
+app.command("positions")(observe.positions)
+app.command("fills")(observe.fills)
+app.command("kill")(kill.kill)
+app.command("replay")(replay.replay)
+app.command("doctor")(doctor.doctor)
+app.add_typer(config.app, name="config")
+
+
+@app.command()
+def version(as_json: JsonOption = False) -> None:
+    """Show the version."""
+    from importlib.metadata import version as installed
+
+    from cluster.cli.output import print_json
+
+    number = installed("neural-trader")
+    if as_json:
+        print_json({"name": "neural-trader", "version": number})
+    else:
+        typer.echo(f"neural-trader {number}")
+
+
+def main() -> None:
+    """Run one command and end the process with its exit code."""
+    try:
+        app(prog_name="trader")
+    except TradingError as error:
+        typer.echo(f"trader: {error} [{error.code}]", err=True)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        typer.echo("trader: interrupted.", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except Exception as error:
+        typer.echo(f"trader: {_story(error)}", err=True)
+        sys.exit(ExitCode.FAILED)
+
+
+def _story(error: Exception) -> str:
+    """Say in one line what broke, and where the traceback went."""
+    from cluster.logs import record_crash, without_password
+
+    summary = without_password(f"{type(error).__name__}: {error}".splitlines()[0])
+    try:
+        place = f"the traceback is in {record_crash(error)}"
+    except OSError as failure:
+        place = f"the traceback could not be written ({failure})"
+    return f"unexpected failure: {summary}; {place}. [FAILED]"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""A running cluster, seen and steered from outside: the one place where people's tools meet Ray."""
+
+import time
+from decimal import Decimal
+from typing import Any
+
+from actors.check import compare
+from actors.host import HostReport
+from actors.journal.open import open_journal
+from cluster import ray_runtime
+from cluster.config import Config
+from cluster.topology import ClusterPlan
+from cluster.view import (
+    ActorView,
+    CheckView,
+    ClusterSnapshot,
+    Durations,
+    LatencyView,
+    Percentiles,
+    VenueKillReport,
+)
+from trading.codec import encode
+from trading.errors import ClusterUnreachable
+from trading.events import KillSwitchReset, KillSwitchTripped
+from trading.identifiers import StreamName
+from trading.messages import Message
+
+CALL_TIMEOUT_S = 5.0
+KILL_TIMEOUT_S = 2.0
+KILL_POLL_S = 0.05
+
+
+def namespace_of(config: Config) -> str:
+    """Return the Ray namespace in which the actors of this cluster have their names."""
+    return f"trader-{config.cluster.name}"
+
+
+def connect(config: Config) -> "RayClusterView":
+    """Find the running cluster.
+
+    Raises
+    ------
+    ClusterUnreachable
+        If there is no Ray, or no cluster of this name in it.
+    """
+    address = config.cluster.address
+    if address == "local":
+        address = f"{config.cluster.bind}:{ray_runtime.HEAD_PORT}"
+    ray = ray_runtime.join(config, address)
+    try:
+        supervisor = ray.get_actor("supervisor", namespace=namespace_of(config))
+    except ValueError:
+        raise ClusterUnreachable(
+            f"no cluster named {config.cluster.name!r} runs there; start it with `trader up`."
+        ) from None
+    plan: ClusterPlan = ray.get(supervisor.desired.remote(), timeout=CALL_TIMEOUT_S)
+    return RayClusterView(ray, supervisor, config, plan, owns_ray=False)
+
+
+class RayClusterView:
+    """`ClusterView` over Ray. Calls ask the actors; nothing is cached but their handles."""
+
+    def __init__(
+        self, ray: Any, supervisor: Any, config: Config, plan: ClusterPlan, *, owns_ray: bool
+    ) -> None:
+        self._ray = ray
+        self._supervisor = supervisor
+        self._config = config
+        self._plan = plan
+        self._owns_ray = owns_ray
+        self._hosts: list[tuple[Any, Any]] = []
+        self._start_s = 0.0
+        self._running_since = time.monotonic()
+
+    def started(self, seconds: float) -> None:
+        self._start_s = seconds
+        self._running_since = time.monotonic()
+
+    def snapshot(self) -> ClusterSnapshot:
+        reports = self._reports()
+        machines = {name: view for _, report in reports if report for name, view in report.views.items()}
+        blueprint = self._plan.blueprint
+        replay = machines.get(blueprint.name("replay"), {})
+        latency = next(
+            (r.latency_us for _, r in reports if r and blueprint.name("broker") in r.views), {}
+        )
+        finished = bool(replay.get("finished", False))
+        return ClusterSnapshot(
+            clock_ns=int(replay.get("clock", 0)),
+            sequence=int(replay.get("sequence", 0)),
+            first=int(replay.get("first", 0)),
+            last=int(replay.get("last", 0)),
+            finished=finished,
+            machines={str(name): view for name, view in machines.items()},
+            actors=(self._supervisor_view(), *(_actor_view(state, r) for state, r in reports)),
+            latency_us=LatencyView(
+                tick_to_order=Percentiles(p50=latency.get("p50"), p99=latency.get("p99"))
+            ),
+            seconds=Durations(start=self._start_s, run=time.monotonic() - self._running_since),
+            check=self._check(machines) if finished else None,
+        )
+
+    def kill(self, *, reason: str, flatten: bool) -> list[VenueKillReport]:
+        """Latch the kill switch, durably, then watch the broker cancel (and flatten) for a moment."""
+        self._write_switch(KillSwitchTripped(actor="operator", reason=reason, flatten=flatten))
+        blueprint = self._plan.blueprint
+        name = blueprint.name("broker")
+        deadline = time.monotonic() + KILL_TIMEOUT_S
+        while True:
+            views = [r.views[name] for _, r in self._reports() if r and name in r.views]
+            kill = views[0].get("kill", {}) if views else {}
+            if kill.get("is_done") or time.monotonic() > deadline:
+                break
+            time.sleep(KILL_POLL_S)
+        return [
+            VenueKillReport(
+                venue=blueprint.venue,
+                reached=bool(kill.get("is_done")),
+                canceled=int(kill.get("canceled", 0)),
+                flattened=int(kill.get("flattened", 0)),
+                reason="" if views else "the broker is down; it will read the switch when it starts",
+            )
+        ]
+
+    def reset_kill(self, reason: str) -> None:
+        self._write_switch(KillSwitchReset(actor="operator", reason=reason))
+
+    def stop(self) -> None:
+        """End every actor of the cluster; a Ray that was started for it ends too."""
+        try:
+            self._ray.get(self._supervisor.stop.remote(), timeout=60)
+        except self._ray.exceptions.RayError as error:
+            raise ClusterUnreachable(f"the supervisor did not stop its hosts: {error}") from error
+        finally:
+            self._ray.kill(self._supervisor, no_restart=True)
+            if self._owns_ray:
+                self._ray.shutdown()
+
+    def _write_switch(self, event: KillSwitchTripped | KillSwitchReset) -> None:
+        """Straight into the journal: this works with every actor dead."""
+        now = time.time_ns()
+        stamped: Message = type(event)(**{**_fields(event), "ts_event": now, "ts_init": now})
+        journal = open_journal(self._config.cluster.journal)
+        try:
+            stream = StreamName(f"kill:{self._plan.blueprint.account_id}")
+            journal.append_shared(stream, [encode(stamped)], now)
+        finally:
+            journal.close()
+
+    def _reports(self) -> list[tuple[Any, HostReport | None]]:
+        """Ask every host; one that is down or busy dying has no report."""
+        ray = self._ray
+        try:
+            self._hosts = ray.get(self._supervisor.hosts.remote(), timeout=CALL_TIMEOUT_S)
+        except ray.exceptions.RayError:
+            if not self._hosts:
+                raise ClusterUnreachable("the supervisor does not answer") from None
+        pending = [(state, actor.describe.remote() if actor else None) for state, actor in self._hosts]
+        found: list[tuple[Any, HostReport | None]] = []
+        for state, ref in pending:
+            try:
+                found.append((state, ray.get(ref, timeout=CALL_TIMEOUT_S) if ref else None))
+            except ray.exceptions.RayError:
+                found.append((state, None))
+        return found
+
+    def _supervisor_view(self) -> ActorView:
+        ray = self._ray
+        try:
+            pid, node, restarts, handled = ray.get(
+                self._supervisor.describe.remote(), timeout=CALL_TIMEOUT_S
+            )
+        except ray.exceptions.RayError:
+            return ActorView(
+                name="supervisor", pid=0, node="", restarts=0, messages=0, alive=False
+            )
+        return ActorView(name="supervisor", pid=pid, node=node, restarts=restarts, messages=handled)
+
+    def _check(self, machines: dict[Any, Any]) -> CheckView | None:
+        """Compare the living ledger with the exchange's durable record."""
+        ledger = machines.get(self._plan.blueprint.name("ledger"))
+        if ledger is None:
+            return None
+        journal = open_journal(self._config.cluster.journal)
+        try:
+            found = compare(self._plan.blueprint, journal, ledger)
+        finally:
+            journal.close()
+        return CheckView(
+            duplicates=found.duplicates,
+            lost=found.lost,
+            position_difference=Decimal(found.position_difference),
+            cash_difference=Decimal(found.cash_difference),
+        )
+
+
+def _fields(event: Message) -> dict[str, Any]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def _actor_view(state: Any, report: HostReport | None) -> ActorView:
+    return ActorView(
+        name=state.name,
+        pid=report.pid if report else 0,
+        node=report.node[:8] if report else "",
+        restarts=state.restarts,
+        messages=sum(report.messages.values()) if report else 0,
+        machines=state.machines,
+        alive=report is not None,
+    )

@@ -1,0 +1,317 @@
+"""The configuration as one frozen typed tree. Units are the last word of each name.
+
+The defaults here are the specification's; `cluster/demo.toml` scales them for the demo account.
+"""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+MACHINE_KINDS = ("replay", "exchange", "feed", "book", "strategy", "risk", "broker", "ledger")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def _plain_name(text: str) -> str:
+    if not NAME_PATTERN.fullmatch(text):
+        raise ValueError("must be letters, digits, '_', '-' or '.', starting with a letter or digit")
+    return text
+
+
+def _split_at_commas(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+Symbols = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
+Ratio = Annotated[Decimal, Field(gt=0, le=1)]
+Money = Annotated[Decimal, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ClusterConfig(Section):
+    """Where and how the cluster runs."""
+
+    name: Name = Field("demo", description="Name of the cluster; also names its state folder.")
+    mode: Literal["paper", "live"] = Field(
+        "paper", description="`paper` never touches real money; `live` passes the gate of [live]."
+    )
+    address: str = Field(
+        "local",
+        description="`local` starts Ray here; `auto` joins the Ray of this machine; "
+        "`ray://host:port` joins another.",
+    )
+    state_dir: UserPath = Field(
+        Path(),
+        description="Folder of journal, secret, logs and reports.",
+        json_schema_extra={"default": "~/.local/state/neural-trader/<name>"},
+    )
+    journal: str = Field(
+        "",
+        repr=False,
+        description="`sqlite:///path` or `redis://host:port/db`.",
+        json_schema_extra={"default": "sqlite:///<state_dir>/journal.db"},
+    )
+    bind: str = Field(
+        "127.0.0.1",
+        description="Address that servers listen on; anything but loopback needs Ray token "
+        "authentication.",
+    )
+    dashboard: bool = Field(True, description="Serve the Ray dashboard (port 8265).")
+    num_cpus: Count | None = Field(
+        None, description="CPUs that a local Ray may use; empty is all of them."
+    )
+    placement: Literal["fused", "spread"] | dict[str, tuple[str, ...]] = Field(
+        "fused",
+        description="`fused`: book, strategies and risk share a process; `spread`: one process "
+        "per machine; or a table host -> list of machine kinds or names.",
+    )
+    labels: dict[str, dict[str, str]] = Field(
+        {}, description="Ray node labels that a host must be placed on: host -> label -> value."
+    )
+    spare_hosts: int = Field(
+        1, ge=0, description="Warm standby processes that take over from a killed one."
+    )
+    secret_file: UserPath = Field(
+        Path(),
+        description="File of the cluster secret, readable by its owner alone (0600).",
+        json_schema_extra={"default": "<state_dir>/secret"},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_paths(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        name = values.get("name", cls.model_fields["name"].default)
+        state = values.get("state_dir") or Path("~/.local/state/neural-trader") / str(name)
+        folder = Path(str(state)).expanduser()
+        derived = {
+            "state_dir": folder,
+            "journal": f"sqlite:///{folder / 'journal.db'}",
+            "secret_file": folder / "secret",
+        }
+        return derived | {key: value for key, value in values.items() if value != ""}
+
+    @field_validator("address")
+    @classmethod
+    def _known_address(cls, address: str) -> str:
+        if address in ("local", "auto") or re.fullmatch(r"ray://[^:/]+:\d+", address):
+            return address
+        raise ValueError("must be local, auto or ray://host:port")
+
+    @field_validator("journal")
+    @classmethod
+    def _known_journal(cls, url: str) -> str:
+        if url.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
+            return url
+        raise ValueError("must be a sqlite:///path or redis://host:port/db address")
+
+    @field_validator("placement", mode="before")
+    @classmethod
+    def _complete_placement(cls, placement: object) -> object:
+        if placement in ("fused", "spread"):
+            return placement
+        if not isinstance(placement, dict):
+            raise ValueError("must be fused, spread or a table host -> list of machine kinds")
+        placed = [entry for entries in placement.values() for entry in entries]
+        unknown = [entry for entry in placed if entry.partition(":")[0] not in MACHINE_KINDS]
+        if unknown:
+            raise ValueError(f"names {', '.join(unknown)}; kinds are {', '.join(MACHINE_KINDS)}")
+        return placement
+
+
+class AccountConfig(Section):
+    """The account that is traded."""
+
+    venue: Name = Field("paper", description="Venue that orders go to; `paper` is the simulator.")
+    account_id: Name = Field("DEMO", description="Account at the venue.")
+    initial_cash: Money = Field(
+        Decimal(1_000_000), description="Cash that a paper account starts with (USD)."
+    )
+
+
+class DataConfig(Section):
+    """What is replayed, and how fast."""
+
+    source: str = Field(
+        "sp500",
+        description="`sp500` (20 stocks, 1990 to 2022, shipped with skfolio), or the path of a "
+        "CSV or Parquet file.",
+    )
+    symbols: Symbols = Field((), description="Symbols to trade; empty is all that the source has.")
+    days: Count = Field(756, description="Trading days at the end of the data that are traded.")
+    pace_slices_per_s: float = Field(
+        8.0, ge=0, description="Replayed days per second; 0 is as fast as possible."
+    )
+    settle_timeout_s: float = Field(
+        1.0, gt=0, description="How long the replay waits for all actors to finish a day (s)."
+    )
+
+
+class ExchangeConfig(Section):
+    """What the simulated exchange assumes."""
+
+    half_spread_bps: float = Field(
+        1.0, ge=0, description="Half of the bid-ask spread around the price (basis points)."
+    )
+    levels: Count = Field(5, description="Price levels of liquidity on each side.")
+    depth: Annotated[Decimal, Field(gt=0)] = Field(
+        Decimal(2_000), description="Units offered on each level."
+    )
+    fee_bps: Decimal = Field(Decimal(0), ge=0, description="Fee (basis points of the value).")
+    fee_per_share: Decimal = Field(Decimal("0.005"), ge=0, description="Fee per share (USD).")
+    fee_min: Decimal = Field(Decimal(1), ge=0, description="Least fee of one fill (USD).")
+    slippage_bps: float = Field(
+        0.0, ge=0, description="Extra cost of market orders (basis points)."
+    )
+    latency_ms: float = Field(
+        0.0, ge=0, description="Time between a request and its effect (milliseconds)."
+    )
+    allow_short: bool = Field(True, description="Positions may go below zero.")
+    max_leverage: Decimal = Field(
+        Decimal(2), ge=1, description="Gross exposure that the venue accepts, as a multiple of equity."
+    )
+
+
+class RiskConfig(Section):
+    """Limits of the risk manager. Money is in account currency, ratios are fractions of 1."""
+
+    max_shares: Annotated[Decimal, Field(gt=0)] = Field(
+        Decimal(1_000), description="Largest quantity of one order (units)."
+    )
+    max_notional_per_position: Money = Field(
+        Decimal(10_000), description="Largest value of one position."
+    )
+    max_total_exposure: Money = Field(
+        Decimal(50_000), description="Largest sum of absolute position values."
+    )
+    max_strategy_exposure: Money | None = Field(
+        None, description="Largest gross exposure of one strategy; empty is no limit of its own."
+    )
+    max_open_positions: Count = Field(5, description="Largest number of positions.")
+    max_loss_per_trade: Money = Field(
+        Decimal(500), description="Largest loss at the stop of one order."
+    )
+    max_daily_loss: Money = Field(
+        Decimal(5_000), description="Loss of a day that halts trading until the next."
+    )
+    max_drawdown_ratio: Ratio = Field(
+        Decimal("0.10"), description="Fall from the equity peak after which only reducing orders pass."
+    )
+    max_consecutive_losses: Count = Field(
+        5, description="Losing trades in a row that open the circuit breaker."
+    )
+    max_trades_per_day: Count = Field(
+        50, description="Trades of one day that open the circuit breaker."
+    )
+    cooldown_min: Annotated[int, Field(ge=0)] = Field(
+        60, description="How long the circuit breaker stays open (market minutes)."
+    )
+    max_orders_per_second: Count = Field(100, description="Order rate throttle (per host second).")
+    stop_loss_ratio: Ratio = Field(
+        Decimal("0.02"), description="Stop below the average price of a position."
+    )
+    trailing_stop_ratio: Ratio = Field(
+        Decimal("0.015"), description="Distance of the trailing stop from the best price."
+    )
+    trailing_activation_ratio: Ratio = Field(
+        Decimal("0.02"), description="Gain after which the trailing stop is placed."
+    )
+
+
+class StrategyConfig(Section):
+    """One running strategy; its id is the name of the table."""
+
+    kind: str = Field(description="Registered strategy, for example `momentum`.")
+    capital: Ratio = Field(
+        Decimal(1), description="Fraction of the account's equity that it may use."
+    )
+    params: dict[str, Any] = Field({}, description="Parameters of the strategy.")
+
+
+class LoggingConfig(Section):
+    """What is logged, and how."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe level that is kept."
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`auto`: coloured text on a terminal, JSON lines elsewhere."
+    )
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _upper(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+
+class LiveConfig(Section):
+    """The gate to real money: mode, this table and TRADER_LIVE_CONFIRM must name one account."""
+
+    confirm_account: str = Field(
+        "", description="The account id, typed once more; required when cluster.mode is live."
+    )
+
+
+class Config(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRADER_",
+        env_nested_delimiter="__",
+        enable_decoding=False,
+        extra="forbid",
+        frozen=True,
+        title="neural-trader configuration",
+    )
+
+    cluster: ClusterConfig = Field(ClusterConfig(), description="Where and how the cluster runs.")
+    account: AccountConfig = Field(AccountConfig(), description="The account that is traded.")
+    data: DataConfig = Field(DataConfig(), description="What is replayed, and how fast.")
+    exchange: ExchangeConfig = Field(
+        ExchangeConfig(), description="What the simulated exchange assumes."
+    )
+    risk: RiskConfig = Field(RiskConfig(), description="Limits of the risk manager.")
+    strategies: dict[Name, StrategyConfig] = Field(
+        {}, description="The running strategies by id."
+    )
+    logging: LoggingConfig = Field(LoggingConfig(), description="What is logged, and how.")
+    live: LiveConfig = Field(LiveConfig(), description="The gate to real money.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the constructor alone: `loading` reads every layer and knows its origin."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _capital_is_there(self) -> Self:
+        total = sum((strategy.capital for strategy in self.strategies.values()), Decimal(0))
+        if total > 1:
+            raise ValueError(f"the capital of the strategies adds up to {total}; it must not exceed 1")
+        return self

@@ -1,0 +1,70 @@
+"""What must hold before anything starts: the gate to live money, and no unprotected server."""
+
+import os
+import stat
+from ipaddress import ip_address
+from pathlib import Path
+
+from cluster.config.model import Config
+from trading.errors import AuthError, ConfigError
+
+LIVE_CONFIRM = "TRADER_LIVE_CONFIRM"
+
+
+def require_safe(config: Config) -> None:
+    """Refuse a configuration that would trade real money unconfirmed, or listen unprotected.
+
+    Raises
+    ------
+    ConfigError
+        If live mode is combined with a simulated venue.
+    AuthError
+        If a confirmation is missing, `.env` can be read by others in live mode, or a server would
+        listen beyond loopback without Ray token authentication.
+    """
+    _require_protected_bind(config.cluster.bind)
+    if config.cluster.mode == "live":
+        _require_live_gate(config)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether `address` can be reached from this machine alone."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def is_private(path: Path) -> bool:
+    """Return whether nobody but the owner may read or write the file."""
+    return not stat.S_IMODE(path.stat().st_mode) & 0o077
+
+
+def _require_protected_bind(bind: str) -> None:
+    if not is_loopback(bind) and os.environ.get("RAY_AUTH_MODE") != "token":
+        raise AuthError(
+            f"cluster.bind = {bind} can be reached from outside without authentication; "
+            "set RAY_AUTH_MODE=token (with RAY_AUTH_TOKEN) or bind to 127.0.0.1."
+        )
+
+
+def _require_live_gate(config: Config) -> None:
+    account = config.account.account_id
+    if config.account.venue == "paper":
+        raise ConfigError(
+            'cluster.mode is "live" but account.venue is "paper", a simulation; '
+            'name a real venue or set mode = "paper".'
+        )
+    if config.live.confirm_account != account:
+        raise AuthError(
+            f"live mode needs live.confirm_account = {account!r} in the configuration "
+            f"(it is {config.live.confirm_account!r})."
+        )
+    if os.environ.get(LIVE_CONFIRM) != account:
+        raise AuthError(
+            f"live mode needs the environment variable {LIVE_CONFIRM}={account}; "
+            "set it in the shell that starts the cluster."
+        )
+    env_file = Path(".env")
+    if env_file.is_file() and not is_private(env_file):
+        raise AuthError(".env can be read by others; run `chmod 600 .env` before trading live.")

@@ -1,0 +1,190 @@
+"""From configuration to a running cluster, and back to nothing."""
+
+import time
+from decimal import Decimal
+from typing import Any
+
+from actors.blueprint import Assumptions, Blueprint, ReplayPlan, StrategyPlan
+from actors.feeds.sources import symbols_of
+from actors.host import Surroundings
+from cluster import ray_runtime
+from cluster.client import RayClusterView, namespace_of
+from cluster.config import Config, cluster_secret
+from cluster.topology import FUSED, ClusterPlan, place
+from trading.errors import ClusterUnreachable, UsageError
+from trading.exchange.buying_power import BuyingPower
+from trading.exchange.fees import Fees
+from trading.exchange.latency import Latency
+from trading.exchange.liquidity import Liquidity
+from trading.exchange.slippage import Slippage
+from trading.identifiers import AccountId, StrategyId, Venue
+from trading.risk.limits import RiskLimits
+from trading.strategies.registry import make_strategy
+from trading.values import NANOS_PER_SECOND
+
+START_TIMEOUT_S = 90.0
+
+
+def start(config: Config, *, detached: bool = False) -> RayClusterView:
+    """Start the cluster that `config` describes and wait until every host runs.
+
+    Parameters
+    ----------
+    detached : bool
+        The cluster outlives this process (`trader up`).
+
+    Raises
+    ------
+    TradingError
+        If anything is missing or refused; what was started until then is stopped again.
+    """
+    began = time.monotonic()
+    plan = plan_of(config)
+    cluster_secret(config)
+    if config.cluster.address == "local":
+        if detached:
+            ray = ray_runtime.join(config, ray_runtime.start_head(config))
+        else:
+            ray = ray_runtime.start_local(config)
+    else:
+        ray = ray_runtime.join(config, config.cluster.address)
+    supervisor = _start_supervisor(ray, plan)
+    view = RayClusterView(ray, supervisor, config, plan, owns_ray=not detached)
+    problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
+    if problem:
+        view.stop()
+        raise ClusterUnreachable(f"the cluster did not start: {problem}")
+    view.started(time.monotonic() - began)
+    return view
+
+
+def _start_supervisor(ray: Any, plan: ClusterPlan) -> Any:
+    from cluster.supervisor import Supervisor
+
+    try:
+        ray.get_actor("supervisor", namespace=plan.namespace)
+    except ValueError:
+        pass
+    else:
+        raise UsageError(
+            f"cluster {plan.name!r} runs already; `trader status` shows it, `trader down` ends it."
+        )
+    return (
+        ray.remote(Supervisor)
+        .options(
+            name="supervisor",
+            namespace=plan.namespace,
+            lifetime="detached",
+            max_restarts=-1,
+            max_task_retries=-1,
+            max_concurrency=16,
+            num_cpus=0,
+        )
+        .remote(plan)
+    )
+
+
+def plan_of(config: Config) -> ClusterPlan:
+    """Return the desired state that `config` describes.
+
+    Raises
+    ------
+    UsageError, DataError, ConfigError
+        If a strategy, a symbol or the placement is wrong.
+    """
+    blueprint = blueprint_of(config)
+    placement = config.cluster.placement
+    if placement == "fused":
+        groups: Any = FUSED
+    elif placement == "spread":
+        groups = None
+    else:
+        groups = placement
+    for strategy in blueprint.strategies:
+        make_strategy(strategy.kind, strategy.params)
+    return ClusterPlan(
+        name=config.cluster.name,
+        namespace=namespace_of(config),
+        hosts=place(blueprint.machines(), groups, config.cluster.labels),
+        blueprint=blueprint,
+        surroundings=Surroundings(
+            journal_url=config.cluster.journal,
+            run_dir=str(config.cluster.state_dir / "run"),
+            secret_file=str(config.cluster.secret_file),
+            bind="ipc" if ray_runtime.is_loopback(config.cluster.bind) else config.cluster.bind,
+        ),
+        spare_hosts=config.cluster.spare_hosts,
+    )
+
+
+def blueprint_of(config: Config) -> Blueprint:
+    pace = config.data.pace_slices_per_s
+    return Blueprint(
+        account_id=AccountId(config.account.account_id),
+        venue=Venue(config.account.venue),
+        initial_cash=config.account.initial_cash,
+        replay=ReplayPlan(
+            source=config.data.source,
+            symbols=symbols_of(config.data.source, config.data.symbols),
+            days=config.data.days,
+            pace_ns=int(NANOS_PER_SECOND / pace) if pace else 0,
+            settle_timeout_ns=int(config.data.settle_timeout_s * NANOS_PER_SECOND),
+        ),
+        strategies=tuple(
+            StrategyPlan(
+                strategy_id=StrategyId(name),
+                kind=strategy.kind,
+                capital=strategy.capital,
+                params=strategy.params,
+            )
+            for name, strategy in config.strategies.items()
+        ),
+        limits=_limits(config),
+        assumptions=_assumptions(config),
+    )
+
+
+def _limits(config: Config) -> RiskLimits:
+    risk = config.risk
+    strategy_limit = risk.max_strategy_exposure
+    return RiskLimits(
+        max_shares=risk.max_shares,
+        max_notional_per_position=risk.max_notional_per_position,
+        max_total_exposure=risk.max_total_exposure,
+        max_open_positions=risk.max_open_positions,
+        max_loss_per_trade=risk.max_loss_per_trade,
+        max_daily_loss=risk.max_daily_loss,
+        max_drawdown=risk.max_drawdown_ratio,
+        max_consecutive_losses=risk.max_consecutive_losses,
+        max_trades_per_day=risk.max_trades_per_day,
+        breaker_cooldown_min=risk.cooldown_min,
+        max_orders_per_second=risk.max_orders_per_second,
+        stop_loss=risk.stop_loss_ratio,
+        trailing_stop=risk.trailing_stop_ratio,
+        trailing_activation=risk.trailing_activation_ratio,
+        max_strategy_exposure={}
+        if strategy_limit is None
+        else {StrategyId(name): strategy_limit for name in config.strategies},
+    )
+
+
+def _assumptions(config: Config) -> Assumptions:
+    exchange = config.exchange
+    return Assumptions(
+        liquidity=Liquidity(
+            half_spread_bps=Decimal(repr(exchange.half_spread_bps)),
+            levels=exchange.levels,
+            depth=exchange.depth,
+        ),
+        fees=Fees(
+            per_share=exchange.fee_per_share,
+            maker_bps=exchange.fee_bps,
+            taker_bps=exchange.fee_bps,
+            minimum=exchange.fee_min,
+        ),
+        slippage=Slippage(bps=Decimal(repr(exchange.slippage_bps))),
+        latency=Latency(fixed_ns=int(exchange.latency_ms * 1_000_000)),
+        buying_power=BuyingPower(
+            allow_short=exchange.allow_short, max_leverage=exchange.max_leverage
+        ),
+    )

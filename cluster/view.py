@@ -1,0 +1,125 @@
+"""How the command line, the screen and the report see a running cluster: one look, plain values."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from trading.identifiers import MachineName, Venue
+
+
+class ActorView(msgspec.Struct, frozen=True, kw_only=True):
+    """One hosted actor.
+
+    Attributes
+    ----------
+    messages : int
+        Messages handled since its process started.
+    restarts : int
+        How often the supervisor or Ray replaced its process.
+    """
+
+    name: str
+    pid: int
+    node: str
+    restarts: int
+    messages: int
+    machines: tuple[MachineName, ...] = ()
+    alive: bool = True
+
+
+class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Latency percentiles (microseconds); None before the first measurement."""
+
+    p50: float | None = None
+    p99: float | None = None
+
+
+class LatencyView(msgspec.Struct, frozen=True, kw_only=True):
+    tick_to_order: Percentiles = Percentiles()
+
+
+class Durations(msgspec.Struct, frozen=True, kw_only=True):
+    """Wall time in seconds: until the first trade was possible, and of the replay."""
+
+    start: float = 0.0
+    run: float = 0.0
+
+
+class CheckView(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger against the exchange's own record; all four are zero when nothing went wrong.
+
+    Attributes
+    ----------
+    duplicates : int
+        Orders that the exchange executed more than once for one client_order_id.
+    lost : int
+        Orders or fills of the exchange that the ledger does not know.
+    position_difference, cash_difference : Decimal
+        Sum of absolute differences, in units and in account currency.
+    """
+
+    duplicates: int
+    lost: int
+    position_difference: Decimal
+    cash_difference: Decimal
+
+    @property
+    def is_clean(self) -> bool:
+        return not (
+            self.duplicates or self.lost or self.position_difference or self.cash_difference
+        )
+
+
+class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at everything. The parts are a few milliseconds apart, not one instant.
+
+    Attributes
+    ----------
+    clock_ns : int
+        Replay clock: market time (ns UTC) of the last slice; 0 before the first.
+    sequence, first, last : int
+        Slice now, first and last slice of the replay.
+    machines : dict
+        What `Machine.view()` says, by machine name.
+    """
+
+    clock_ns: int = 0
+    sequence: int = 0
+    first: int = 0
+    last: int = 0
+    finished: bool = False
+    machines: dict[str, Mapping[str, Any]] = {}
+    actors: tuple[ActorView, ...] = ()
+    latency_us: LatencyView = LatencyView()
+    seconds: Durations = Durations()
+    check: CheckView | None = None
+
+
+class VenueKillReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kill switch achieved at one venue.
+
+    Attributes
+    ----------
+    reached : bool
+        False when the venue did not answer in time: look there yourself.
+    """
+
+    venue: Venue
+    reached: bool
+    canceled: int = 0
+    flattened: int = 0
+    reason: str = ""
+
+
+class ClusterView(Protocol):
+    """A running cluster, seen from outside."""
+
+    def snapshot(self) -> ClusterSnapshot: ...
+
+    def kill(self, *, reason: str, flatten: bool) -> list[VenueKillReport]: ...
+
+    def reset_kill(self, reason: str) -> None: ...
+
+    def stop(self) -> None: ...

@@ -1,0 +1,465 @@
+"""The gate against a reference that recomputes everything from the facts, each time it is asked.
+
+Random orders, fills, prices, restarts and operators: the same verdicts, and no limit is ever exceeded,
+counting working orders as filled in the worst way.
+"""
+
+from collections import defaultdict
+from decimal import Decimal
+from fractions import Fraction
+
+import msgspec
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from trading.commands import PermittedOrder, SetTradingState
+from trading.events import (
+    DayOpened,
+    EquityMarked,
+    KillSwitchReset,
+    KillSwitchTripped,
+    OrderAccepted,
+    OrderDenied,
+    OrderFilled,
+    OrderRejected,
+    OrderSubmitted,
+    TradingStateChanged,
+)
+from trading.risk.limits import RiskLimits
+from trading.values import OrderType, TradingState
+
+SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
+SYMBOLS = "ABC"
+LIMITS = RiskLimits(
+    max_shares=Decimal(60),
+    max_notional_per_position=Decimal(5_000),
+    max_total_exposure=Decimal(9_000),
+    max_open_positions=2,
+    max_loss_per_trade=Decimal(90),
+    max_daily_loss=Decimal(600),
+    max_drawdown=Decimal("0.006"),
+    max_consecutive_losses=2,
+    max_trades_per_day=7,
+    max_orders_per_second=4,
+    max_strategy_exposure={"one": Decimal(4_500)},
+)
+
+
+class Reference:
+    """Keeps facts, never a result."""
+
+    def __init__(self, desk):
+        self.desk = desk
+        self.forget()
+
+    def forget(self):
+        """A restart: only the two streams are left."""
+        self.quotes = {}
+        self.approved = []
+        self.equity = None
+
+    # -- from the account's stream
+
+    def working(self):
+        """Return {client_order_id: [order, units filled]} of all that may still fill."""
+        book, never_sent, seen = {}, {}, set()
+        for event in self.desk.account:
+            key = getattr(event, "client_order_id", None)
+            seen.add(key)
+            if isinstance(event, OrderSubmitted):
+                book[key] = [event.order, 0]
+            elif isinstance(event, OrderAccepted | OrderFilled):
+                if key in never_sent:
+                    book[key] = never_sent.pop(key)
+                if isinstance(event, OrderFilled):
+                    book[key][1] += event.last_qty
+                    if book[key][1] == book[key][0].quantity:
+                        del book[key]
+            elif isinstance(event, OrderDenied) and event.code == "ORDER_NEVER_SENT":
+                never_sent[key] = book.pop(key)
+            elif not isinstance(event, KillSwitchTripped | KillSwitchReset):
+                book.pop(key, None)
+        fresh = {o.client_order_id: [o, 0] for o, _ in self.approved}
+        return book | {key: value for key, value in fresh.items() if key not in seen}
+
+    def fills(self):
+        return [event for event in self.desk.account if isinstance(event, OrderFilled)]
+
+    def position(self, symbol, strategy=None):
+        return sum(
+            (
+                fill.side.sign * fill.last_qty
+                for fill in self.fills()
+                if fill.instrument_id == f"{symbol}.X" and strategy in {None, fill.strategy_id}
+            ),
+            Decimal(0),
+        )
+
+    def units(self, symbol, strategy=None, more=None):
+        long = short = self.position(symbol, strategy)
+        orders = [(o, o.quantity - filled) for o, filled in self.working().values()]
+        for order, leaves in [*orders, *([(more, more.quantity)] if more else [])]:
+            if order.instrument_id == f"{symbol}.X" and strategy in {None, order.strategy_id}:
+                long += leaves if order.side == "BUY" else 0
+                short -= leaves if order.side == "SELL" else 0
+        return max(long, -short)
+
+    def reduces(self, order, strategy=None):
+        symbol, sign = order.instrument_id[0], order.side.sign
+        held = -sign * self.position(symbol, strategy)
+        same = sum(
+            o.quantity - filled
+            for o, filled in self.working().values()
+            if o.instrument_id == order.instrument_id
+            and o.side == order.side
+            and strategy in {None, o.strategy_id}
+        )
+        return held > 0 and same + order.quantity <= held
+
+    def exits(self):
+        """Yield (profit, market time) of each order that ended after closing something."""
+        costs = defaultdict(lambda: [Fraction(0), Fraction(0)])
+        results, clock = {}, 0
+        left = {}
+        for event in self.desk.account:
+            key = getattr(event, "client_order_id", None)
+            if isinstance(event, OrderSubmitted):
+                left[key] = event.order.quantity
+            elif isinstance(event, OrderFilled):
+                clock = max(clock, event.ts_event)
+                profit = _close(costs[event.strategy_id, event.instrument_id], event)
+                if profit is not None:
+                    results[key] = results.get(key, 0) + profit
+                left[key] -= event.last_qty
+                if not left[key] and key in results:
+                    yield results.pop(key), clock
+            elif isinstance(event, OrderRejected | OrderDenied):
+                is_over = getattr(event, "code", "") != "ORDER_NEVER_SENT"
+                if is_over and key in results:
+                    yield results.pop(key), clock
+
+    def consecutive_losses(self):
+        run = []
+        for profit, clock in self.exits():
+            assume(profit == 0 or abs(profit) > Fraction(1, 10**9))
+            run = [*run, clock] if profit < 0 else []
+        return sum(clock > self.losses_after() for clock in run)
+
+    def trades_today(self):
+        first = {}
+        for fill in self.fills():
+            first.setdefault(fill.client_order_id, fill.ts_event // DAY)
+        today = max([*first.values(), self.day() or 0], default=0)
+        return sum(day == today for day in first.values())
+
+    def is_killed(self):
+        latches = [
+            e for e in self.desk.account if isinstance(e, KillSwitchTripped | KillSwitchReset)
+        ]
+        return bool(latches) and isinstance(latches[-1], KillSwitchTripped)
+
+    # -- from risk's own stream
+
+    def last(self, kind):
+        return next((e for e in reversed(self.desk.own) if isinstance(e, kind)), None)
+
+    def day(self):
+        opened = self.last(DayOpened)
+        return opened and opened.day
+
+    def losses_after(self):
+        after = 0
+        for event in self.desk.own:
+            if isinstance(event, TradingStateChanged):
+                if event.code == "OPERATOR" and event.state == "ACTIVE":
+                    after = event.ts_event
+                elif event.code == "RISK_CONSECUTIVE_LOSSES" and event.until:
+                    after = event.until
+        return after
+
+    def peak(self):
+        peak = None
+        for event in self.desk.own:
+            if isinstance(event, DayOpened):
+                peak = event.peak_equity
+            elif isinstance(event, EquityMarked) and peak is not None:
+                peak = max(peak, event.equity)
+        return peak
+
+    # -- from the market
+
+    def price(self, symbol):
+        if symbol in self.quotes:
+            return Decimal(str(self.quotes[symbol][0]))
+        fills = [fill for fill in self.fills() if fill.instrument_id == f"{symbol}.X"]
+        return fills[-1].last_px if fills else None
+
+    def read_equity(self):
+        cash = Fraction(self.desk.cash)
+        costs = defaultdict(lambda: [Fraction(0), Fraction(0)])
+        for fill in self.fills():
+            cash -= fill.side.sign * Fraction(fill.last_qty) * Fraction(fill.last_px)
+            _close(costs[fill.instrument_id], fill)
+        for symbol in SYMBOLS:
+            quote = self.quotes.get(symbol)
+            held, cost = costs[f"{symbol}.X"]
+            cash += cost if quote is None else held * Fraction(str(quote[0]))
+        self.equity = cash
+
+    def tokens(self):
+        level, at = Fraction(LIMITS.max_orders_per_second), 0
+        for _, now in [*self.approved, (None, self.desk.now)]:
+            gained = Fraction(now - at, SECOND) * LIMITS.max_orders_per_second
+            level, at = min(level + gained, Fraction(LIMITS.max_orders_per_second)) - 1, now
+            level = max(level, Fraction(0)) if _ is not None else level
+        return level + 1
+
+    # -- the verdict
+
+    def verdict(self, order):
+        return next((code for is_bad, code in self.refusals(order) if is_bad()), "approved")
+
+    def refusals(self, order):
+        """Return (is it so?, code) in the order in which the gate asks."""
+        symbol, now = order.instrument_id[0], self.desk.now
+        reduces = self.reduces(order)
+        is_exit = reduces and order.purpose == "stop_loss"
+        change = self.last(TradingStateChanged)
+        state, code = (change.state, change.code) if change else ("ACTIVE", "")
+        if code == "OPERATOR":
+            code = f"RISK_{state}"
+        blocked = state == "HALTED" and not is_exit or state == "REDUCING" and not reduces
+        quote = self.quotes.get(symbol)
+        always = [
+            (self.is_killed, "KILL_SWITCH"),
+            (lambda: blocked, code),
+            (lambda: not is_exit and (not quote or now - quote[1] > 5 * SECOND), "DATA_STALE"),
+            (
+                lambda: order.reduce_only and not self.reduces(order, order.strategy_id),
+                "RISK_REDUCE_ONLY",
+            ),
+            (lambda: not is_exit and self.tokens() < 1, "RISK_ORDER_RATE"),
+        ]
+        return always if reduces else always + self.exceeded(order, symbol)
+
+    def exceeded(self, order, symbol):
+        one, limits = order.strategy_id, LIMITS
+        price = max(self.price(symbol) or 0, order.price or 0)
+        others = [s for s in SYMBOLS if s != symbol]
+        open_elsewhere = [s for s in others if self.is_open(s)]
+        value = self.units(symbol, None, order) * price
+        mine = self.units(symbol, one, order) * price
+        most = limits.max_strategy_exposure.get(one, Decimal("Infinity"))
+        base = self.last(DayOpened)
+        return [
+            (lambda: order.quantity > limits.max_shares, "RISK_MAX_SHARES"),
+            (
+                lambda: order.quantity * price * limits.stop_loss > limits.max_loss_per_trade,
+                "RISK_MAX_LOSS_PER_TRADE",
+            ),
+            (lambda: value > limits.max_notional_per_position, "RISK_MAX_NOTIONAL"),
+            (lambda: any(self.price(s) is None for s in open_elsewhere), "DATA_STALE"),
+            (
+                lambda: (
+                    value + sum(self.units(s) * self.price(s) for s in open_elsewhere)
+                    > limits.max_total_exposure
+                ),
+                "RISK_MAX_EXPOSURE",
+            ),
+            (
+                lambda: (
+                    not self.reduces(order, one)
+                    and mine + sum(self.units(s, one) * (self.price(s) or 0) for s in others) > most
+                ),
+                "RISK_MAX_STRATEGY_EXPOSURE",
+            ),
+            (lambda: len(open_elsewhere) >= limits.max_open_positions, "RISK_MAX_POSITIONS"),
+            (
+                lambda: (
+                    self.equity is not None and Fraction(base.equity) - self.equity >= limits.max_daily_loss
+                ),
+                "RISK_DAILY_LOSS",
+            ),
+            (
+                lambda: (
+                    self.equity is not None
+                    and 1 - self.equity / Fraction(self.peak()) >= Fraction(limits.max_drawdown)
+                ),
+                "RISK_DRAWDOWN",
+            ),
+            (
+                lambda: self.consecutive_losses() >= limits.max_consecutive_losses,
+                "RISK_CONSECUTIVE_LOSSES",
+            ),
+            (
+                lambda: (
+                    self.trades_today() + sum(not filled for _, filled in self.working().values())
+                    >= limits.max_trades_per_day
+                ),
+                "RISK_MAX_TRADES_PER_DAY",
+            ),
+        ]
+
+    def is_open(self, symbol):
+        works = any(o.instrument_id == f"{symbol}.X" for o, _ in self.working().values())
+        return works or self.position(symbol) != 0
+
+    def check_limits(self, order):
+        """Assert that what was just approved stays inside every limit, by the market's prices."""
+        values = [self.units(s) * self.price(s) for s in SYMBOLS if self.is_open(s)]
+        assert self.units(order.instrument_id[0]) * self.price(order.instrument_id[0]) <= 5_000
+        assert sum(values) <= LIMITS.max_total_exposure
+        assert len(values) <= LIMITS.max_open_positions
+
+
+def _close(holding, fill):
+    """Fold a fill into [units, cost] at average cost; return the profit of what it closed."""
+    units, cost = holding
+    signed = fill.side.sign * Fraction(fill.last_qty)
+    price = Fraction(fill.last_px)
+    closed = -max(-abs(units), -abs(signed)) if units * signed < 0 else Fraction(0)
+    profit = None
+    if closed:
+        average = cost / units
+        profit = closed * (price - average) * (1 if units > 0 else -1)
+        units += closed * (1 if signed > 0 else -1)
+        cost = average * units
+    opened = signed - closed * (1 if signed > 0 else -1)
+    holding[:] = [units + opened, cost + opened * price]
+    return profit
+
+
+class Play:
+    """Performs one drawn operation on the gate and keeps the reference's facts."""
+
+    def __init__(self, new_desk):
+        self.desk = new_desk(LIMITS, symbols=SYMBOLS)
+        self.reference = Reference(self.desk)
+        self.codes = set()
+        for symbol in SYMBOLS:
+            self.price(symbol, 100)
+
+    def note_permits(self, before):
+        """Stop exits leave on their own: they are approved orders as well."""
+        for message in self.desk.sent[before:]:
+            if isinstance(message, PermittedOrder):
+                self.reference.approved.append((message.order, self.desk.now))
+
+    def order(self, symbol, side, quantity, strategy, limit, purpose, reduce_only):
+        fields = {} if limit is None else {"order_type": OrderType.LIMIT, "price": Decimal(limit)}
+        order = self.desk.order(
+            symbol, side, quantity, strategy, purpose=purpose, reduce_only=reduce_only, **fields
+        )
+        expected = self.reference.verdict(order)
+        is_free = not self.reference.reduces(order)
+        before = len(self.desk.sent)
+        assert self.desk.verdict(order) == expected
+        self.note_permits(before)
+        self.codes.add(expected)
+        if expected == "approved" and is_free:
+            self.reference.check_limits(order)
+
+    def broker(self, index, action, share, price):
+        working = sorted(self.reference.working().items())
+        if not working:
+            return
+        key, (order, filled) = working[index % len(working)]
+        before = len(self.desk.sent)
+        is_known = any(getattr(e, "client_order_id", None) == key for e in self.desk.account)
+        if not is_known and action != "deny":
+            self.desk.submitted(order)
+        if action == "fill":
+            leaves = order.quantity - filled
+            self.desk.filled(order, price, max(Decimal(10), leaves * share // 10))
+        elif action == "end":
+            self.desk.about(OrderRejected, order, code="X", reason="x")
+        elif action == "deny":
+            self.desk.about(OrderDenied, order, code="BROKER_NOT_READY", reason="x")
+        elif action == "lose":
+            self.desk.about(OrderDenied, order, code="ORDER_NEVER_SENT", reason="x")
+            self.desk.accepted(order)
+        self.note_permits(before)
+
+    def price(self, symbol, price):
+        if price > 0:
+            self.reference.quotes[symbol] = (price, self.desk.now)
+        before = len(self.desk.sent)
+        self.desk.price(symbol, price)
+        self.note_permits(before)
+
+    def wait(self, milliseconds):
+        self.desk.now += milliseconds * 1_000_000
+
+    def slice(self, minutes):
+        self.desk.slice(minutes=minutes)
+        self.reference.read_equity()
+
+    def operator(self, state):
+        before = len(self.desk.sent)
+        self.desk.handle(SetTradingState(state=state, actor="ann", reason=f"{self.desk.now}"))
+        self.note_permits(before)
+
+    def kill(self, is_latched):
+        kind = KillSwitchTripped if is_latched else KillSwitchReset
+        self.desk.fact(kind(actor="ann", reason="x"))
+
+    def restart(self):
+        before = self.desk.gate.state_hash()
+        own = len(self.desk.own)
+        self.reference.forget()
+        self.desk.restore()
+        assert self.desk.gate.state_hash() == before
+        self.desk.start()
+        assert len(self.desk.own) == own, "a restart alone changes no state"
+
+
+sides = st.sampled_from(["BUY", "SELL"])
+symbols = st.sampled_from(SYMBOLS)
+prices = st.sampled_from([70, 90, 95, 99, 100, 100, 101, 105, 120])
+operations = st.one_of(
+    *[
+        st.tuples(
+            st.just("order"),
+            symbols,
+            sides,
+            st.sampled_from([10, 20, 30, 40, 60, 70]),
+            st.sampled_from(["one", "two"]),
+            st.sampled_from([None, None, 90, 110]),
+            st.sampled_from(["target", "target", "stop_loss"]),
+            st.sampled_from([False, False, True]),
+        )
+    ]
+    * 4,
+    *[
+        st.tuples(
+            st.just("broker"),
+            st.integers(0, 9),
+            st.sampled_from(["fill", "fill", "fill", "submit", "end", "deny", "lose"]),
+            st.integers(1, 10),
+            prices,
+        )
+    ]
+    * 4,
+    st.tuples(st.just("price"), symbols, st.one_of(prices, st.sampled_from([0, -1, float("nan")]))),
+    st.tuples(st.just("wait"), st.sampled_from([1, 200, 1_000, 4_900, 6_000])),
+    st.tuples(st.just("slice"), st.sampled_from([1, 30, 61, 1_440])),
+    st.tuples(st.just("operator"), st.sampled_from([TradingState.ACTIVE, *TradingState])),
+    st.tuples(st.just("kill"), st.sampled_from([False, False, True])),
+    st.tuples(st.just("restart")),
+)
+
+
+@settings(deadline=None, max_examples=120)
+@given(steps=st.lists(operations, min_size=5, max_size=45))
+def test_gate_gives_the_verdicts_of_the_reference_and_exceeds_no_limit(new_desk, steps):
+    play = Play(new_desk)
+    for name, *details in steps:
+        getattr(play, name)(*details)
+        lines = play.desk.gate.state.holdings.reservations.account
+        for symbol in SYMBOLS:
+            assert lines.line(f"{symbol}.X").units == play.reference.units(symbol)
+        counters = play.desk.gate.state.counters()
+        assert counters.trades_today == play.reference.trades_today()
+        assert counters.consecutive_losses == play.reference.consecutive_losses()
+    msgspec.json.encode(play.desk.gate.view())

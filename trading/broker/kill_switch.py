@@ -1,0 +1,155 @@
+"""The kill switch at work: latch first, cancel, then flatten when asked, until it is done."""
+
+from itertools import count
+
+from trading.broker.cancellation import Cancellation
+from trading.broker.state import BrokerState
+from trading.broker.submission import Submission
+from trading.commands import SubmitOrder
+from trading.effects import CancelTimer, Effect, SetTimer
+from trading.events import KillSwitchReset, KillSwitchTripped
+from trading.identifiers import (
+    ClientOrderId,
+    InstrumentId,
+    StrategyId,
+    derive_client_order_id,
+)
+from trading.order import Order
+from trading.position import Position
+from trading.values import OrderSide, OrderType
+
+KILL = "kill"
+"""Timer key: look again whether everything is cancelled and flat."""
+KILL_STRATEGY = StrategyId("KILL")
+"""The strategy of the flattening orders: the only orders that leave without a risk permit."""
+
+
+class KillSwitch:
+    """Reacts to the followed kill stream; the latch itself is durable (`KillLatch`).
+
+    While latched: all orders are cancelled at the venue (first in one call, then each one that still
+    works, also those that turn up later), and with `flatten` every position of the account is closed
+    by a market order, again until it is flat. The ids of these orders follow from the trip, so that a
+    restart in the middle does not close a position twice.
+    """
+
+    def __init__(
+        self, state: BrokerState, submission: Submission, cancellation: Cancellation
+    ) -> None:
+        self._state = state
+        self._latch = state.record.latch
+        self._submission = submission
+        self._cancellation = cancellation
+        self._asked: set[ClientOrderId] = set()
+        self._attempt = 0
+
+    def tripped(self, event: KillSwitchTripped, now: int) -> list[Effect]:
+        """Latch before anything else; the cancel goes out before the journal is touched."""
+        self._state.record.apply(event)
+        self._begin()
+        cancel = self._cancellation.everything(event.reason, now, must_insist=True)
+        return [*cancel, *self._watch(now), *self.copy(now)]
+
+    def reset(self, event: KillSwitchReset, now: int) -> list[Effect]:
+        self._state.record.apply(event)
+        if self._latch.is_latched:
+            return []
+        return [*self._cancellation.abandon_all(), CancelTimer(KILL), *self.copy(now)]
+
+    def copy(self, now: int) -> list[Effect]:
+        """Journal the kill events that the account's stream lacks."""
+        if not self._state.is_journal_up:
+            return []
+        return [self._state.fact(event) for event in self._latch.missing_copies(now)]
+
+    def resume(self, now: int) -> list[Effect]:
+        """Go on after a restart: cancel what may still work, and look again."""
+        if not self._latch.is_latched:
+            return []
+        self._begin()
+        must_cancel = any(not _is_ours(order) for order in self._state.record.open_orders.values())
+        if not must_cancel:
+            return self._watch(now)
+        cancel = self._cancellation.everything("kill switch", now, must_insist=True)
+        return [*cancel, *self._watch(now)]
+
+    def follow_up(self, now: int) -> list[Effect]:
+        """Cancel at once what came to life while latched."""
+        if not self._latch.is_latched:
+            return []
+        fresh = [order for order in self._working() if order.client_order_id not in self._asked]
+        return [self._cancel(order, now) for order in fresh]
+
+    def timer(self, now: int) -> list[Effect]:
+        """Cancel again what still works, close what is still open, and look again later."""
+        if not self._latch.is_latched:
+            return []
+        cancels = [self._cancel(order, now) for order in self._working()]
+        return [*cancels, *self._watch(now), *self.flatten(now)]
+
+    def flatten(self, now: int) -> list[Effect]:
+        """Close every position that no flattening order works on yet, once that is safe."""
+        trip = self._latch.trip
+        if not self._latch.is_latched or trip is None or not trip.flatten:
+            return []
+        if not self._state.is_ready or self._cancellation.is_cancelling_all:
+            return []
+        busy = {o.instrument_id for o in self._state.record.open_orders.values() if _is_ours(o)}
+        effects: list[Effect] = []
+        for key, position in sorted(self._state.record.account.positions().items()):
+            if not position.is_flat and key not in busy:
+                order = self._closing_order(trip, key, position, now)
+                effects += self._submission.send(order, now, f"{KILL}:{trip.actor}")
+        return effects
+
+    def view(self) -> dict[str, object]:
+        trip = self._latch.trip if self._latch.is_latched else None
+        return {
+            "is_latched": self._latch.is_latched,
+            "actor": "" if trip is None else trip.actor,
+            "reason": "" if trip is None else trip.reason,
+            "flatten": trip is not None and trip.flatten,
+            "is_cancelling": self._latch.is_latched and self._cancellation.is_cancelling_all,
+        }
+
+    def _begin(self) -> None:
+        self._asked = {order.client_order_id for order in self._working()}
+        self._attempt = 1
+
+    def _watch(self, now: int) -> list[Effect]:
+        self._attempt += 1
+        return [SetTimer(KILL, now + self._state.config.delay(self._attempt))]
+
+    def _working(self) -> list[Order]:
+        orders = self._state.record.open_orders.values()
+        return [order for order in orders if not _is_ours(order) and not order.is_in_flight]
+
+    def _cancel(self, order: Order, now: int) -> Effect:
+        self._asked.add(order.client_order_id)
+        return self._cancellation.call(order, "kill switch", now)
+
+    def _closing_order(
+        self, trip: KillSwitchTripped, key: InstrumentId, position: Position, now: int
+    ) -> SubmitOrder:
+        account_id = self._state.config.account_id
+        ids = (
+            derive_client_order_id(account_id, KILL_STRATEGY, key, trip.ts_event, "flatten", index)
+            for index in count()
+        )
+        return SubmitOrder(
+            ts_event=trip.ts_event,
+            ts_init=now,
+            correlation_id=trip.correlation_id,
+            client_order_id=next(i for i in ids if self._state.order(i) is None),
+            account_id=account_id,
+            strategy_id=KILL_STRATEGY,
+            instrument_id=key,
+            side=OrderSide.SELL if position.quantity > 0 else OrderSide.BUY,
+            quantity=position.quantity.copy_abs(),
+            order_type=OrderType.MARKET,
+            purpose="flatten",
+        )
+
+
+def _is_ours(order: Order) -> bool:
+    return order.strategy_id == KILL_STRATEGY

@@ -1,0 +1,354 @@
+"""The simulated venue as a machine: requests in, facts first, then answers and execution messages.
+
+Whatever is durable is in `VenueState`, a fold over the stream `exchange:<venue>`. Prices, ladders
+and requests that wait for the latency are of the moment: after a restart the prices are asked
+for again, and a request that was not acted on yet never will be.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from trading.codec import encode
+from trading.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    QueryMassStatus,
+    QueryOrder,
+    ReplaceOrder,
+    RequestBars,
+    RequestBook,
+    SubmitOrder,
+    VenueRequest,
+)
+from trading.data import Bar, BarsHistory, BarSlice, BookSnapshot, MarketSlice
+from trading.effects import Effect, Publish, Reply, Send, SetTimer
+from trading.events import Event, OrderExpired, VenueRequestReceived
+from trading.exchange.buying_power import BuyingPower
+from trading.exchange.enquiries import account_view, mass_status
+from trading.exchange.fees import Fees
+from trading.exchange.latency import Latency
+from trading.exchange.liquidity import Liquidity
+from trading.exchange.market import Market
+from trading.exchange.matching import MatchingEngine
+from trading.exchange.order_book import depth
+from trading.exchange.order_entry import OrderEntry
+from trading.exchange.slippage import Slippage
+from trading.exchange.turn import Turn
+from trading.exchange.venue_state import NANOS_PER_DAY, VenueState
+from trading.identifiers import (
+    AccountId,
+    ClientOrderId,
+    InstrumentId,
+    MachineName,
+    StreamName,
+    Venue,
+    machine_name,
+)
+from trading.instruments import Instrument
+from trading.messages import Message
+from trading.outcomes import (
+    MassStatusReceived,
+    OrderQueried,
+    Outcome,
+    QueryFailed,
+    Started,
+    TimerFired,
+)
+from trading.ports import FeeModel
+from trading.reports import FillReport, OrderStatusReport
+from trading.values import OrderSide, TimeInForce
+
+LATENCY_TIMER = "latency"
+
+
+class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one simulated venue is.
+
+    Attributes
+    ----------
+    accounts : mapping of account_id to initial cash
+    replay : MachineName or None
+        Who is asked for the current prices after a start.
+    """
+
+    venue: Venue
+    accounts: Mapping[AccountId, Decimal]
+    instruments: tuple[Instrument, ...]
+    replay: MachineName | None = None
+    liquidity: Liquidity = Liquidity()
+    fees: FeeModel = Fees()
+    latency: Latency = Latency()
+    slippage: Slippage = Slippage()
+    buying_power: BuyingPower = BuyingPower()
+
+
+class SimulatedExchange:
+    """One venue: `Machine`, and the ground truth that everybody's books are checked against."""
+
+    def __init__(self, settings: ExchangeSettings) -> None:
+        self._settings = settings
+        self._venue = settings.venue
+        instruments = {each.instrument_id: each for each in settings.instruments}
+        self._state = VenueState(settings.venue, settings.accounts)
+        self._market = Market(instruments, settings.liquidity)
+        self._engine = MatchingEngine(
+            self._state, self._market, instruments, settings.fees, settings.slippage
+        )
+        self._entry = OrderEntry(
+            self._state, self._market, self._engine, instruments, settings.buying_power
+        )
+        self._sequence: int | None = None
+        self._market_time = 0
+        self._day: int | None = None
+        self._book_sequence: dict[InstrumentId, int] = {}
+        self._pending: deque[tuple[int, VenueRequest]] = deque()
+        self._busy_until = 0
+
+    # -- machine
+
+    @property
+    def name(self) -> MachineName:
+        return machine_name("exchange", self._venue)
+
+    @property
+    def stream(self) -> StreamName:
+        return StreamName(f"exchange:{self._venue}")
+
+    @property
+    def follows(self) -> tuple[StreamName, ...]:
+        return ()
+
+    @property
+    def subscribes(self) -> tuple[str, ...]:
+        return ()
+
+    def handle(self, message: Message, now: int) -> list[Effect]:
+        """React to one message. What is none of the venue's business has no effect."""
+        match message:
+            case VenueRequest():
+                return self._receive(message, now)
+            case MarketSlice():
+                return self._take_slice(message, now)
+            case TimerFired(key=key) if key == LATENCY_TIMER:
+                return self._work_off(now)
+            case RequestBook():
+                return self._snapshots((message.instrument_id,), now)
+            case BarsHistory():
+                return self._take_history(message, now)
+            case Started():
+                return self._start(message, now)
+            case _:
+                return []
+
+    def apply(self, event: Event) -> None:
+        self._state.apply(event)
+
+    def state_hash(self) -> str:
+        return self._state.state_hash()
+
+    def validate(self) -> None:
+        self._state.validate()
+
+    def view(self) -> dict[str, Any]:
+        state = self._state
+        return {
+            "sequence": self._sequence,
+            "market_time": self._now_in_market,
+            "requests": dict(state.request_counts),
+            "refused": dict(state.refusals),
+            "duplicates_refused": state.refusals["DUPLICATE_CLIENT_ORDER_ID"],
+            "orders": len(state.orders),
+            "open_orders": sum(map(len, state.open_orders.values())),
+            "ignored_bars": self._market.ignored_bars,
+            "accounts": {key: account_view(acct) for key, acct in state.accounts.items()},
+        }
+
+    # -- ground truth
+
+    def requests_for(self, client_order_id: ClientOrderId) -> tuple[VenueRequestReceived, ...]:
+        """Return every request ever received about one order, in order of receipt."""
+        return tuple(self._state.requests_by_order.get(client_order_id, ()))
+
+    def orders(self, account_id: AccountId) -> tuple[OrderStatusReport, ...]:
+        """Return every order of the account, refused and closed ones too."""
+        turn = self._turn(now=0, causation_id=self.name)
+        orders = self._state.orders.values()
+        return tuple(turn.status(o) for o in orders if o.request.account_id == account_id)
+
+    def fills(self, account_id: AccountId) -> tuple[FillReport, ...]:
+        return tuple(self._state.accounts[account_id].fills)
+
+    def positions(self, account_id: AccountId) -> dict[InstrumentId, Decimal]:
+        """Return the signed units of each position that is not flat."""
+        positions = self._state.accounts[account_id].open_positions()
+        return {key: position.quantity for key, position in positions.items()}
+
+    def cash(self, account_id: AccountId) -> Decimal:
+        return self._state.accounts[account_id].cash
+
+    # -- start
+
+    def _start(self, started: Started, now: int) -> list[Effect]:
+        self._entry.epoch = started.epoch
+        turn = self._turn(now, f"{self.name}/start")
+        self._engine.resume(turn)
+        if self._settings.replay is None:
+            return turn.effects()
+        ask = RequestBars(**turn.stamps, count=1, reply_to=self.name)
+        return turn.effects(Send(self._settings.replay, ask))
+
+    def _take_history(self, history: BarsHistory, now: int) -> list[Effect]:
+        """Learn the prices of the last slice; the slice itself may still come and is then taken."""
+        if self._sequence is not None or not history.slices:
+            return []
+        last = history.slices[-1]
+        return self._move_market(last.bars, last.ts_event, last.sequence, now)[1].effects()
+
+    # -- market
+
+    def _take_slice(self, message: MarketSlice, now: int) -> list[Effect]:
+        if self._sequence is not None and message.sequence <= self._sequence:
+            return []
+        self._sequence = message.sequence
+        bars, turn = self._move_market(message.bars, message.ts_event, message.sequence, now)
+        whole = BarSlice(
+            ts_event=message.ts_event,
+            ts_init=now,
+            correlation_id=message.correlation_id,
+            causation_id=turn.causation_id,
+            sequence=message.sequence,
+            bars=bars,
+        )
+        books = self._snapshots([bar.instrument_id for bar in bars], now)
+        return [*turn.effects(), *books, Publish(f"market.{self._venue}.slice", whole)]
+
+    def _move_market(
+        self, bars: tuple[Bar, ...], ts_event: int, sequence: int, now: int
+    ) -> tuple[tuple[Bar, ...], Turn]:
+        """Expire, rebuild the ladders, fill what rests and is reached, then trigger stops."""
+        self._market_time = ts_event
+        turn = self._turn(now, f"{self.name}/{sequence}")
+        self._expire_day_orders(turn)
+        good = self._market.update(bars)
+        for bar in good:
+            self._engine.cross(bar.instrument_id, turn)
+        for bar in good:
+            self._engine.trigger(bar.instrument_id, turn)
+        return good, turn
+
+    def _expire_day_orders(self, turn: Turn) -> None:
+        day = turn.ts_event // NANOS_PER_DAY
+        if day == self._day:
+            return
+        self._day = day
+        for order in list(self._state.all_open()):
+            if order.request.time_in_force is TimeInForce.DAY and order.day < day:
+                turn.record_change(OrderExpired, order, reason="the trading day is over")
+
+    def _snapshots(self, instrument_ids: Iterable[InstrumentId], now: int) -> list[Effect]:
+        return [self._snapshot(i, now) for i in instrument_ids if i in self._market.ladders]
+
+    def _snapshot(self, instrument_id: InstrumentId, now: int) -> Effect:
+        # From one life to the next the counter must rise too, so it starts at the time.
+        sequence = self._book_sequence.get(instrument_id, now) + 1
+        self._book_sequence[instrument_id] = sequence
+        book, ladder = self._state.books[instrument_id], self._market.ladder(instrument_id)
+        bids, asks = (
+            tuple((float(price), float(size)) for price, size in depth(side, book, ladder))
+            for side in (OrderSide.BUY, OrderSide.SELL)
+        )
+        snapshot = BookSnapshot(
+            ts_event=self._now_in_market,
+            ts_init=now,
+            causation_id=f"{self.name}/{self._sequence}",
+            sequence=sequence,
+            instrument_id=instrument_id,
+            bids=bids,
+            asks=asks,
+        )
+        return Publish(f"market.{self._venue}.{instrument_id}", snapshot)
+
+    # -- requests
+
+    def _receive(self, request: VenueRequest, now: int) -> list[Effect]:
+        """Record the request as it came; act on it now, or when the latency is over."""
+        turn = self._turn(now, request.request_id)
+        turn.record(
+            VenueRequestReceived(
+                **turn.stamps,
+                correlation_id=request.body.correlation_id,
+                request_id=request.request_id,
+                kind=type(request.body).__name__,
+                client_order_id=getattr(request.body, "client_order_id", ""),
+                payload=encode(request.body),
+            )
+        )
+        self._busy_until = self._settings.latency.effective_at(now, self._busy_until)
+        if self._busy_until <= now and not self._pending:
+            outcome = self._answer(request, turn)
+            return turn.effects(Reply(request, outcome))
+        self._pending.append((self._busy_until, request))
+        return turn.effects(SetTimer(LATENCY_TIMER, self._pending[0][0]))
+
+    def _work_off(self, now: int) -> list[Effect]:
+        effects: list[Effect] = []
+        while self._pending and self._pending[0][0] <= now:
+            _, request = self._pending.popleft()
+            turn = self._turn(now, request.request_id)
+            outcome = self._answer(request, turn)
+            effects += turn.effects(Reply(request, outcome))
+        if self._pending:
+            effects.append(SetTimer(LATENCY_TIMER, self._pending[0][0]))
+        return effects
+
+    def _answer(self, request: VenueRequest, turn: Turn) -> Outcome:
+        match request.body:
+            case SubmitOrder() as body:
+                return self._entry.submit(body, turn)
+            case CancelOrder() as body:
+                return self._entry.cancel(body, turn)
+            case ReplaceOrder() as body:
+                return self._entry.replace(body, turn)
+            case CancelAllOrders() as body:
+                return self._entry.cancel_all(body, turn)
+            case QueryOrder() as body:
+                return self._query_order(body, turn)
+            case QueryMassStatus() as body:
+                return self._query_mass_status(body, turn)
+
+    def _query_order(self, query: QueryOrder, turn: Turn) -> OrderQueried:
+        order = self._state.orders.get(query.client_order_id)
+        is_known = order is not None and order.request.account_id == query.account_id
+        return OrderQueried(
+            **turn.stamps,
+            client_order_id=query.client_order_id,
+            report=turn.status(order) if order is not None and is_known else None,
+        )
+
+    def _query_mass_status(
+        self, query: QueryMassStatus, turn: Turn
+    ) -> MassStatusReceived | QueryFailed:
+        if query.account_id not in self._state.accounts:
+            reason = f"no account {query.account_id} here"
+            return QueryFailed(**turn.stamps, query="QueryMassStatus", reason=reason)
+        status = mass_status(self._state, query, turn)
+        return MassStatusReceived(**turn.stamps, mass_status=status)
+
+    # -- time
+
+    @property
+    def _now_in_market(self) -> int:
+        return self._market_time or self._state.last_ts_event
+
+    def _turn(self, now: int, causation_id: str) -> Turn:
+        return Turn(
+            self._venue,
+            self._state,
+            now=now,
+            ts_event=self._now_in_market,
+            causation_id=causation_id,
+        )

@@ -1,0 +1,222 @@
+"""The matching engine: price first, then time.
+
+At one price the crowd's liquidity trades before our own orders: we stand behind it in the queue.
+A trade happens at the price of the order that was there first. Orders of one account may trade with
+each other; the venue knows no beneficial owner.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+
+from trading.events import (
+    OrderCanceled,
+    OrderFilled,
+    OrderTriggered,
+    OrderUpdated,
+)
+from trading.exchange.liquidity import Ladder
+from trading.exchange.market import Market
+from trading.exchange.order_book import OrderBook
+from trading.exchange.orders import VenueOrder
+from trading.exchange.slippage import Slippage
+from trading.exchange.turn import Turn
+from trading.exchange.venue_state import VenueState
+from trading.identifiers import InstrumentId
+from trading.instruments import Instrument
+from trading.ports import FeeModel
+from trading.values import ZERO, LiquiditySide, OrderSide, OrderType, TimeInForce
+
+
+class Offer(NamedTuple):
+    """What can be taken: `maker` is None for liquidity of the crowd."""
+
+    price: Decimal
+    size: Decimal
+    maker: VenueOrder | None
+
+
+def offers(side: OrderSide, book: OrderBook, ladder: Ladder) -> Iterator[Offer]:
+    """Yield what rests on one side in the order in which it trades."""
+    crowd = ladder.levels(side)
+    level = next(crowd, None)
+    for maker in book.orders(side):
+        assert maker.price is not None
+        while level is not None and not _is_better(maker, level.price):
+            yield Offer(level.price, level.size, None)
+            level = next(crowd, None)
+        yield Offer(maker.price, maker.leaves_qty, maker)
+    while level is not None:
+        yield Offer(level.price, level.size, None)
+        level = next(crowd, None)
+
+
+def _is_better(maker: VenueOrder, price: Decimal) -> bool:
+    """Return whether the maker trades before the crowd at `price`."""
+    assert maker.price is not None
+    return maker.price > price if maker.side is OrderSide.BUY else maker.price < price
+
+
+def best_offer(taker: VenueOrder, book: OrderBook, ladder: Ladder) -> Offer | None:
+    """Return what `taker` would trade with next; None when nothing is good enough."""
+    offer = next(offers(taker.side.opposite, book, ladder), None)
+    return offer if offer is not None and taker.accepts(offer.price) else None
+
+
+def takeable(taker: VenueOrder, book: OrderBook, ladder: Ladder) -> Decimal:
+    """Return how many units `taker` could take at once, counted up to its own size."""
+    total = ZERO
+    for offer in offers(taker.side.opposite, book, ladder):
+        if not taker.accepts(offer.price) or total >= taker.leaves_qty:
+            break
+        total += offer.size
+    return min(total, taker.leaves_qty)
+
+
+class MatchingEngine:
+    """Decides what trades. Every decision becomes a fact through the `Turn` before the next one."""
+
+    def __init__(
+        self,
+        state: VenueState,
+        market: Market,
+        instruments: Mapping[InstrumentId, Instrument],
+        fees: FeeModel,
+        slippage: Slippage,
+    ) -> None:
+        self._state = state
+        self._market = market
+        self._instruments = instruments
+        self._fees = fees
+        self._slippage = slippage
+
+    def would_take(self, order: VenueOrder, price: Decimal | None) -> bool:
+        """Return whether the order would trade at once if it had the limit `price`."""
+        candidate = msgspec.structs.replace(order, price=price)
+        return best_offer(candidate, *self._sides(order)) is not None
+
+    def enter(self, order: VenueOrder, turn: Turn) -> None:
+        """Work an order that was just accepted."""
+        if not order.is_waiting:
+            self.execute(order, turn)
+            return
+        last = self._market.last.get(order.request.instrument_id)
+        if last is not None:
+            self._watch(order, last, turn)
+
+    def execute(self, order: VenueOrder, turn: Turn) -> None:
+        """Trade an incoming order; cancel what is left of it and may not rest."""
+        book, ladder = self._sides(order)
+        is_whole_only = order.request.time_in_force is TimeInForce.FOK
+        if is_whole_only and takeable(order, book, ladder) < order.leaves_qty:
+            turn.record_change(OrderCanceled, order, reason="FOK: not fillable as a whole")
+            return
+        while order.is_open and (offer := best_offer(order, book, ladder)) is not None:
+            self._take(order, offer, ladder, turn)
+        if order.is_open and not order.may_rest:
+            turn.record_change(OrderCanceled, order, reason="no more liquidity for the rest")
+
+    def cross(self, instrument_id: InstrumentId, turn: Turn) -> None:
+        """Fill resting orders that the new ladder reaches, as makers at their own price."""
+        book, ladder = self._state.books[instrument_id], self._market.ladder(instrument_id)
+        for side in OrderSide:
+            while (order := book.best(side)) and (level := ladder.best(side.opposite)):
+                if not order.accepts(level.price):
+                    break
+                assert order.price is not None
+                quantity = min(order.leaves_qty, level.size)
+                ladder.take(side.opposite, quantity)
+                self._fill(order, quantity, order.price, LiquiditySide.MAKER, turn)
+
+    def trigger(self, instrument_id: InstrumentId, turn: Turn) -> None:
+        """Move trailing stops and trigger the stops that the last price reached."""
+        waiting = self._state.stops.get(instrument_id)
+        if not waiting:
+            return
+        last = self._market.last[instrument_id]
+        for order in sorted(waiting.values(), key=lambda order: order.priority):
+            self._watch(order, last, turn)
+
+    def resume(self, turn: Turn) -> None:
+        """Finish what a crash interrupted: nothing that must not rest rests, nothing is crossed.
+
+        The youngest order goes first: it is the one that came in on the others.
+        """
+        for order in sorted(self._state.all_open(), key=lambda order: -order.priority):
+            if order.is_open and not order.is_waiting:
+                self.execute(order, turn)
+
+    # -- one step
+
+    def _sides(self, order: VenueOrder) -> tuple[OrderBook, Ladder]:
+        instrument_id = order.request.instrument_id
+        return self._state.books[instrument_id], self._market.ladder(instrument_id)
+
+    def _watch(self, order: VenueOrder, last: Decimal, turn: Turn) -> None:
+        trailed = _trailed(order, last)
+        if trailed != order.trigger_price:
+            turn.record_change(
+                OrderUpdated,
+                order,
+                quantity=order.quantity,
+                price=order.price,
+                trigger_price=trailed,
+            )
+        if order.trigger_price is not None and _reached(order, order.trigger_price, last):
+            turn.record_change(OrderTriggered, order)
+            self.execute(order, turn)
+
+    def _take(self, taker: VenueOrder, offer: Offer, ladder: Ladder, turn: Turn) -> None:
+        quantity = min(taker.leaves_qty, offer.size)
+        price = offer.price
+        if offer.maker is None:
+            ladder.take(taker.side.opposite, quantity)
+            instrument = self._instruments[taker.request.instrument_id]
+            price = self._slippage.price(taker, price, instrument)
+        else:
+            self._fill(offer.maker, quantity, price, LiquiditySide.MAKER, turn)
+        self._fill(taker, quantity, price, LiquiditySide.TAKER, turn)
+
+    def _fill(
+        self,
+        order: VenueOrder,
+        quantity: Decimal,
+        price: Decimal,
+        liquidity_side: LiquiditySide,
+        turn: Turn,
+    ) -> None:
+        is_maker = liquidity_side is LiquiditySide.MAKER
+        turn.record_change(
+            OrderFilled,
+            order,
+            venue_order_id=order.venue_order_id,
+            trade_id=self._state.next_trade_id,
+            side=order.side,
+            last_qty=quantity,
+            last_px=price,
+            commission=self._fees.commission(quantity, price, is_maker=is_maker),
+            currency=self._instruments[order.request.instrument_id].currency,
+            liquidity_side=liquidity_side,
+            purpose=order.request.purpose,
+        )
+
+
+def _trailed(order: VenueOrder, last: Decimal) -> Decimal | None:
+    """Return the trigger price after `last` was seen: a trailing stop only ever comes closer."""
+    if order.request.order_type is not OrderType.TRAILING_STOP_MARKET:
+        return order.trigger_price
+    offset = order.request.trailing_offset
+    assert offset is not None
+    candidate = last + order.side.sign * offset
+    if candidate <= 0:
+        return order.trigger_price
+    if order.trigger_price is None:
+        return candidate
+    nearer = min if order.side is OrderSide.BUY else max
+    return nearer(order.trigger_price, candidate)
+
+
+def _reached(order: VenueOrder, trigger_price: Decimal, last: Decimal) -> bool:
+    return last >= trigger_price if order.side is OrderSide.BUY else last <= trigger_price

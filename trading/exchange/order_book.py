@@ -1,0 +1,66 @@
+"""Our working limit orders of one instrument in price-time priority."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from decimal import Decimal
+
+from trading.exchange.liquidity import Ladder, Level
+from trading.exchange.orders import VenueOrder
+from trading.values import ZERO, OrderSide
+
+_Entry = tuple[Decimal, int, VenueOrder]
+
+
+class OrderBook:
+    """Two sides, each sorted by price (best first), then by priority.
+
+    An order must be taken out before its price, priority or status changes.
+    """
+
+    __slots__ = ("_sides",)
+
+    def __init__(self) -> None:
+        self._sides: dict[OrderSide, list[_Entry]] = {OrderSide.BUY: [], OrderSide.SELL: []}
+
+    def add(self, order: VenueOrder) -> None:
+        insort(self._sides[order.side], (*_key(order), order))
+
+    def remove(self, order: VenueOrder) -> None:
+        side = self._sides[order.side]
+        index = bisect_left(side, _key(order))
+        assert side[index][2] is order, f"{order.request.client_order_id} is not in the book"
+        del side[index]
+
+    def best(self, side: OrderSide) -> VenueOrder | None:
+        orders = self._sides[side]
+        return orders[0][2] if orders else None
+
+    def orders(self, side: OrderSide) -> Iterator[VenueOrder]:
+        """Yield the orders of one side, the first to trade first."""
+        return (entry[2] for entry in self._sides[side])
+
+    def validate(self) -> None:
+        """Raise `AssertionError` when the best bid reaches the best ask."""
+        bid, ask = self.best(OrderSide.BUY), self.best(OrderSide.SELL)
+        if bid is not None and ask is not None:
+            assert ask.price is not None
+            assert not bid.accepts(ask.price), f"crossed: bid {bid.price}, ask {ask.price}"
+
+
+def depth(side: OrderSide, book: OrderBook, ladder: Ladder) -> list[Level]:
+    """Return what the venue shows of one side: our orders and the crowd added up by price."""
+    sizes: dict[Decimal, Decimal] = {}
+    for order in book.orders(side):
+        assert order.price is not None
+        sizes[order.price] = sizes.get(order.price, ZERO) + order.leaves_qty
+    if not sizes:
+        return list(ladder.levels(side))
+    for price, size in ladder.levels(side):
+        sizes[price] = sizes.get(price, ZERO) + size
+    prices = sorted(sizes, reverse=side is OrderSide.BUY)
+    return [Level(price, sizes[price]) for price in prices]
+
+
+def _key(order: VenueOrder) -> tuple[Decimal, int]:
+    assert order.price is not None
+    return (-order.price if order.side is OrderSide.BUY else order.price, order.priority)

@@ -1,0 +1,384 @@
+"""The risk manager: nothing goes to the broker but through this gate."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from trading.codec import digest
+from trading.commands import (
+    CancelOrder,
+    ReplaceOrder,
+    RiskAcknowledged,
+    SetTradingState,
+    SubmitOrder,
+    Watermark,
+)
+from trading.data import BarSlice, BookTop
+from trading.effects import Append, Effect, Send
+from trading.events import (
+    DayOpened,
+    EquityMarked,
+    Event,
+    OrderDenied,
+    OrderEvent,
+    OrderFilled,
+    OrderUpdateRejected,
+    TradingStateChanged,
+)
+from trading.identifiers import (
+    AccountId,
+    InstrumentId,
+    MachineName,
+    StrategyId,
+    StreamName,
+    Venue,
+    account_stream,
+    machine_name,
+)
+from trading.instruments import Instrument
+from trading.messages import Message
+from trading.outcomes import JournalUnavailable, LinkUp, Started
+from trading.refusals import RefusalCode
+from trading.risk.answers import Signer, amended, order_denied, update_rejected
+from trading.risk.breakers import has_recovered, next_hold, trips
+from trading.risk.checks import check, check_replace
+from trading.risk.exits import Exits
+from trading.risk.handshake import Handshake
+from trading.risk.limits import RiskLimits
+from trading.risk.permits import PERMIT_TTL_NS_MAX
+from trading.risk.reservations import WorkingOrder
+from trading.risk.standing import OPERATOR, Hold
+from trading.risk.state import RiskState
+from trading.risk.verdicts import Approved, Denied, deny
+from trading.risk.view import view_of
+from trading.risk.watermarks import Watermarks
+from trading.values import TradingState
+
+WAITING_MAX = 10_000
+"""Requests kept while the gate is not ready; one more is refused with RISK_NOT_READY."""
+
+Request = SubmitOrder | ReplaceOrder | Watermark
+
+
+class RiskGate:
+    """The machine `risk:<account>`.
+
+    Life: `Started(epoch)` -> announces itself to the broker -> `RiskAcknowledged(account_seq)` -> folds
+    the account's stream up to there -> ready. What arrives earlier waits, in order. An order is
+    decided once: a repeat of its `client_order_id` is ignored. A refusal is appended to the own
+    stream and sent to nobody; permission goes to the broker, signed.
+
+    Parameters
+    ----------
+    strategies : iterable of StrategyId
+        Who may trade, and whose watermarks are awaited.
+    instruments : mapping of InstrumentId to Instrument
+        What may be traded.
+    key : bytes
+        Secret shared with the broker.
+    initial_cash : Decimal
+        Of the account, in account currency.
+    permit_ttl_ns : int
+        Life of a permit, in (0, 2 s].
+    """
+
+    def __init__(
+        self,
+        account_id: AccountId,
+        venue: Venue,
+        strategies: Iterable[StrategyId],
+        instruments: Mapping[InstrumentId, Instrument],
+        limits: RiskLimits,
+        key: bytes,
+        initial_cash: Decimal,
+        permit_ttl_ns: int = PERMIT_TTL_NS_MAX,
+    ) -> None:
+        names = tuple(strategies)
+        self.state = RiskState(account_id, names, instruments, limits, initial_cash)
+        self.exits = Exits(account_id, self.state.holdings, limits)
+        self._account_id = account_id
+        self._venue = venue
+        self._broker = machine_name("broker", venue, account_id)
+        self._limits = limits
+        self._signer = Signer(key, permit_ttl_ns)
+        self._handshake = Handshake(self.name)
+        self._waiting: deque[Request] = deque()
+        self._watermarks = Watermarks(machine_name("strategy", name) for name in names)
+        self._handlers: dict[type[Message], Callable[[Any, int], list[Effect]]] = {
+            SubmitOrder: self._on_request,
+            ReplaceOrder: self._on_request,
+            Watermark: self._on_request,
+            BookTop: self._on_top,
+            BarSlice: self._on_slice,
+            RiskAcknowledged: self._on_acknowledged,
+            SetTradingState: self._on_set_state,
+            Started: self._on_started,
+            LinkUp: self._on_link_up,
+            JournalUnavailable: self._on_journal_unavailable,
+        }
+
+    @property
+    def name(self) -> MachineName:
+        return machine_name("risk", self._account_id)
+
+    @property
+    def stream(self) -> StreamName:
+        return StreamName(f"risk:{self._account_id}")
+
+    @property
+    def follows(self) -> tuple[StreamName, ...]:
+        return (account_stream(self._venue, self._account_id),)
+
+    @property
+    def subscribes(self) -> tuple[str, ...]:
+        return (f"book.{self._venue}.",)
+
+    @property
+    def is_ready(self) -> bool:
+        """True when the broker obeys this epoch and all that it knew then is folded."""
+        return self._handshake.is_done
+
+    def handle(self, message: Message, now: int) -> list[Effect]:
+        handler = self._handlers.get(type(message))
+        if handler is not None:
+            return handler(message, now)
+        return self._on_account_event(message, now) if isinstance(message, Event) else []
+
+    def apply(self, event: Event) -> None:
+        if self._is_own(event):
+            self.state.standing.apply(event)
+        else:
+            self.state.holdings.apply(event)
+
+    def view(self) -> Mapping[str, Any]:
+        return {
+            "ready": self.is_ready,
+            "epoch": self._handshake.epoch,
+            "waiting": len(self._waiting),
+            **view_of(self.state),
+            "stops": self.exits.stops.armed(),
+        }
+
+    def state_hash(self) -> str:
+        return self.state.state_hash()
+
+    def validate(self) -> None:
+        self.state.validate()
+        assert len(self._waiting) <= WAITING_MAX
+        assert not (self.is_ready and self._waiting), "a ready gate keeps nobody waiting"
+
+    # -- becoming ready
+
+    def _on_started(self, started: Started, now: int) -> list[Effect]:
+        return [Send(self._broker, self._handshake.begin(started.epoch, now))]
+
+    def _on_link_up(self, link: LinkUp, now: int) -> list[Effect]:
+        # A broker that was away may never have got what was in flight: its answer tells.
+        if link.peer != self._broker or not self._handshake.epoch:
+            return []
+        return [Send(self._broker, self._handshake.announcement(now))]
+
+    def _on_journal_unavailable(self, _failed: JournalUnavailable, now: int) -> list[Effect]:
+        # A refusal must be journalled, so requests wait; `Started` comes when the journal is back.
+        self._handshake.begin(0, now)
+        return []
+
+    def _on_acknowledged(self, answer: RiskAcknowledged, now: int) -> list[Effect]:
+        self._handshake.acknowledge(answer)
+        return self._catch_up(answer, now)
+
+    def _catch_up(self, cause: Message, now: int) -> list[Effect]:
+        """Become ready when the account's stream is folded as far as the broker said."""
+        if not self._handshake.complete(self.state.holdings.sequence):
+            return []
+        effects = self._end_void(now) + self._review(cause, now)
+        while self._waiting:
+            effects += self._decide(self._waiting.popleft(), now)
+        return effects
+
+    def _end_void(self, now: int) -> list[Effect]:
+        """Refuse orders whose permit had ended when the broker still had not recorded them."""
+        reservations = self.state.holdings.reservations
+        effects: list[Effect] = []
+        for working in list(reservations.in_flight()):
+            if working.permit_until <= self._handshake.announced_at:
+                reservations.close(working.order.client_order_id)
+                lost = deny(RefusalCode.RISK_PERMIT_EXPIRED, permit_until=working.permit_until)
+                effects += self._deny(working.order, lost, now)
+        return effects
+
+    # -- requests
+
+    def _on_request(self, request: Request, now: int) -> list[Effect]:
+        if self.is_ready:
+            return self._decide(request, now)
+        if len(self._waiting) < WAITING_MAX:
+            self._waiting.append(request)
+        elif isinstance(request, SubmitOrder) and not self.state.is_known(request):
+            return self._deny(request, deny(RefusalCode.RISK_NOT_READY, waiting=WAITING_MAX), now)
+        return []
+
+    def _decide(self, request: Request, now: int) -> list[Effect]:
+        match request:
+            case SubmitOrder():
+                return self._decide_order(request, now)
+            case ReplaceOrder():
+                return self._decide_replace(request, now)
+            case Watermark():
+                return self._pass_watermark(request, now)
+
+    def _decide_order(self, order: SubmitOrder, now: int) -> list[Effect]:
+        if self.state.is_known(order):
+            return []
+        verdict = check(order, self.state.situation(order, now), self._limits, now)
+        if isinstance(verdict, Denied):
+            return self._deny(order, verdict, now)
+        return self._permit(verdict, now)
+
+    def _permit(self, approved: Approved[SubmitOrder], now: int) -> list[Effect]:
+        message = self._signer.order(approved, self._handshake.epoch, now)
+        self.state.throttle.take(now)
+        self.state.holdings.reservations.open(approved.order, message.permit.expires_at)
+        return [Send(self._broker, message)]
+
+    def _deny(self, order: SubmitOrder, denied: Denied, now: int) -> list[Effect]:
+        return self._journal(order_denied(order, denied, now))
+
+    def _decide_replace(self, replace: ReplaceOrder, now: int) -> list[Effect]:
+        working = self.state.holdings.reservations.get(replace.client_order_id)
+        decision = digest(replace)
+        if working is None or decision in working.replaces:
+            return []  # ended (its own events say so), or decided already
+        working.replaces.add(decision)
+        order = amended(working, replace)
+        situation = self.state.situation(order, now, replaced=working)
+        verdict = check_replace(replace, order, situation, self._limits, now)
+        if isinstance(verdict, Denied):
+            return self._journal(update_rejected(working, replace, verdict, self.name, now))
+        return self._permit_replace(working, verdict, now)
+
+    def _permit_replace(
+        self, working: WorkingOrder, approved: Approved[ReplaceOrder], now: int
+    ) -> list[Effect]:
+        message = self._signer.replace(approved, self._handshake.epoch, now)
+        self.state.throttle.take(now)
+        self.state.holdings.reservations.expect(working, approved.order.quantity)
+        return [Send(self._broker, message)]
+
+    def _pass_watermark(self, mark: Watermark, now: int) -> list[Effect]:
+        """Tell the broker once all strategies are done with a slice; behind their orders."""
+        done = self._watermarks.advance(mark.sender, mark.sequence)
+        if done is None:
+            return []
+        passed = Watermark(
+            ts_event=mark.ts_event,
+            ts_init=now,
+            correlation_id=mark.correlation_id,
+            causation_id=mark.causation_id,
+            sequence=done,
+            sender=self.name,
+        )
+        return [Send(self._broker, passed)]
+
+    # -- market data
+
+    def _on_top(self, top: BookTop, now: int) -> list[Effect]:
+        if not self.state.quote(top) or not self._may_exit:
+            return []
+        return self._ask(self.exits.on_top(top, now), now)
+
+    @property
+    def _may_exit(self) -> bool:
+        # With the kill switch latched the broker flattens by itself, if asked to.
+        return self.is_ready and self.state.holdings.kill_reason is None
+
+    def _ask(self, wanted: list[SubmitOrder | CancelOrder], now: int) -> list[Effect]:
+        effects: list[Effect] = []
+        for one in wanted:
+            if isinstance(one, CancelOrder):
+                effects.append(Send(self._broker, one))
+            else:
+                effects += self._decide_order(one, now)
+        return effects
+
+    def _on_slice(self, bars: BarSlice, now: int) -> list[Effect]:
+        self.state.advance(bars.ts_event)
+        if not self.is_ready:
+            return []
+        facts = self.state.read_equity(bars.sequence)
+        return self._stamp(facts, bars, now) + self._review(bars, now)
+
+    # -- trading state
+
+    def _on_set_state(self, command: SetTradingState, now: int) -> list[Effect]:
+        reason = f"{command.actor}: {command.reason}"
+        hold = Hold(command.state, OPERATOR, reason)
+        if hold == self.state.standing.hold:
+            return []
+        effects = self._change(hold, command, now)
+        if command.state is TradingState.ACTIVE:
+            effects += self._stamp(self.state.restart_peak(), command, now)
+        return effects + (self._review(command, now) if self.is_ready else [])
+
+    def _review(self, cause: Message, now: int) -> list[Effect]:
+        """Change the trading state when a breaker tripped or ended."""
+        standing, counters = self.state.standing, self.state.counters()
+        market_time = self.state.market_time
+        hold = next_hold(
+            standing.hold,
+            standing.operator,
+            trips(self._limits, counters, market_time),
+            market_time,
+            has_recovered=has_recovered(self._limits, counters),
+        )
+        return [] if hold is None else self._change(hold, cause, now)
+
+    def _change(self, hold: Hold, cause: Message, now: int) -> list[Effect]:
+        event = TradingStateChanged(
+            state=hold.state, code=hold.code, reason=hold.reason, until=hold.until
+        )
+        return self._stamp([event], cause, now)
+
+    def _stamp(self, facts: Iterable[Event], cause: Message, now: int) -> list[Effect]:
+        """Journal facts that market time and `cause` brought about."""
+        header = {
+            "ts_event": self.state.market_time,
+            "ts_init": now,
+            "correlation_id": cause.correlation_id,
+            "causation_id": cause.causation_id,
+        }
+        return [
+            effect
+            for fact in facts
+            for effect in self._journal(msgspec.structs.replace(fact, **header))
+        ]
+
+    # -- facts
+
+    def _on_account_event(self, event: Event, now: int) -> list[Effect]:
+        self.apply(event)
+        if not self.is_ready:
+            return self._catch_up(event, now)
+        effects = self._review(event, now) if isinstance(event, OrderFilled) else []
+        if isinstance(event, OrderEvent) and self._may_exit:
+            effects += self._ask(self.exits.on_event(event, now), now)
+        return effects
+
+    def _journal(self, event: Event) -> list[Effect]:
+        self.apply(event)
+        return [Append(event)]
+
+    def _is_own(self, event: Event) -> bool:
+        """True for the facts of the own stream; all others are the account's."""
+        match event:
+            case TradingStateChanged() | DayOpened() | EquityMarked():
+                return True
+            case OrderDenied():
+                return event.order is not None
+            case OrderUpdateRejected():
+                return event.causation_id == self.name
+            case _:
+                return False

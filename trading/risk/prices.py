@@ -1,0 +1,74 @@
+"""The last good price of each instrument, as risk needs it: for exposure, for equity, for freshness."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from math import isfinite
+
+from trading.data import BookTop
+from trading.identifiers import InstrumentId
+from trading.instruments import Instrument
+
+_PRICE_MAX = 1e12
+"""Above it a float price is a defect of the source, not a price."""
+
+
+class Quote:
+    """Best bid and ask, and the host time (ns) at which the feed saw them."""
+
+    __slots__ = ("ask_px", "bid_px", "exposure_px", "seen_at")
+
+    def __init__(self, bid_px: float, ask_px: float, seen_at: int) -> None:
+        self.bid_px = bid_px
+        self.ask_px = ask_px
+        self.seen_at = seen_at
+        self.exposure_px: Decimal | None = None
+
+
+class Prices:
+    """Last good quote per instrument. A bad one (NaN, infinite, not positive, one-sided) changes nothing.
+
+    An instrument without a quote since the start is valued at its last fill.
+    """
+
+    def __init__(self, instruments: Mapping[InstrumentId, Instrument]) -> None:
+        self._instruments = instruments
+        self._ticks = {key: float(value.tick_size) for key, value in instruments.items()}
+        self._quotes: dict[InstrumentId, Quote] = {}
+        self._last_fill_px: dict[InstrumentId, Decimal] = {}
+        self.bad_count = 0
+
+    def update(self, top: BookTop) -> bool:
+        """Take a quote over; False, and counted, when it is no usable one."""
+        low, high = top.bid_px, top.ask_px
+        tick = self._ticks.get(top.instrument_id)
+        if tick is None or not (isfinite(low) and isfinite(high) and tick <= low and tick <= high):
+            self.bad_count += 1
+            return False
+        if low > _PRICE_MAX or high > _PRICE_MAX:
+            self.bad_count += 1
+            return False
+        self._quotes[top.instrument_id] = Quote(low, high, top.ts_init)
+        return True
+
+    def note_fill(self, instrument_id: InstrumentId, price: Decimal) -> None:
+        self._last_fill_px[instrument_id] = price
+
+    def seen_at(self, instrument_id: InstrumentId) -> int | None:
+        """Return the feed's host time (ns) of the last good quote; None when there is none."""
+        quote = self._quotes.get(instrument_id)
+        return None if quote is None else quote.seen_at
+
+    def exposure_px(self, instrument_id: InstrumentId) -> Decimal | None:
+        """Return the higher side of the book, on the tick grid: what exposure is counted at."""
+        quote = self._quotes.get(instrument_id)
+        if quote is None:
+            return self._last_fill_px.get(instrument_id)
+        if quote.exposure_px is None:
+            instrument = self._instruments[instrument_id]
+            quote.exposure_px = instrument.price(max(quote.bid_px, quote.ask_px))
+        return quote.exposure_px
+
+    def middle_px(self, instrument_id: InstrumentId) -> Decimal | None:
+        """Return the middle of the book: what equity is counted at; None when there is no quote."""
+        quote = self._quotes.get(instrument_id)
+        return None if quote is None else Decimal(repr((quote.bid_px + quote.ask_px) / 2))
