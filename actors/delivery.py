@@ -1,22 +1,61 @@
 """Between the bus and the runner of one host: what arrives becomes inbound, what leaves is performed."""
 
+import os
+import signal
 import time
-from collections import deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Mapping
 
-from actors.blueprint import Blueprint
 from actors.bus import wire
 from actors.bus.wire import HostAddress
 from actors.bus.zmq import ZmqBus
 from actors.latency import LatencyWindow
-from actors.runner import Command, Fact, Fenced, Inbound, LinkChanged, Out, Outbound, Published, Runner
+from actors.runner import (
+    Command,
+    Fact,
+    Fenced,
+    Inbound,
+    LinkChanged,
+    Out,
+    Outbound,
+    Published,
+    Runner,
+)
 from actors.venue_sessions import VenueSessions
 from trading.codec import decode, encode
 from trading.commands import SubmitOrder, VenueRequest
 from trading.effects import CallVenue, Publish, Reply, Send
 from trading.identifiers import MachineName, StreamName
+from trading.outcomes import SubmitAcknowledged
+from trading.reports import FillReport
 
 FACT_TOPIC = "fact."
+REQUESTS_OPEN_MAX = 10_000
+"""Requests whose answer is still to come; the oldest is forgotten beyond it (its sender gave up)."""
+
+
+class FencedOff(Exception):
+    """Another owner took a lease of this host: it must end."""
+
+
+class Drill:
+    """Kills this very process, -9, at the n-th passage of one point. For rehearsing faults.
+
+    Parameters
+    ----------
+    orders : mapping of point to n
+        Points: `before_send` (journalled, not sent), `before_ack` (the venue's answer is here and not
+        handled), `before_fill` (a fill is here and not journalled).
+    """
+
+    def __init__(self, orders: Mapping[str, int]) -> None:
+        self._orders = orders
+        self._passed: Counter[str] = Counter()
+
+    def passes(self, point: str) -> None:
+        self._passed[point] += 1
+        if self._orders.get(point) == self._passed[point]:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Deliveries:
@@ -26,16 +65,17 @@ class Deliveries:
         self,
         bus: ZmqBus,
         runner: Runner,
-        blueprint: Blueprint,
-        secret: bytes,
+        venues: VenueSessions,
         latency: LatencyWindow,
+        drill: Drill,
     ) -> None:
         self._bus = bus
         self._runner = runner
+        self._venues = venues
         self._latency = latency
+        self._drill = drill
         self._from_venues: deque[Command] = deque()
-        self._venues = VenueSessions(blueprint, secret, tuple(runner.machines), self._arrived)
-        self._requests: dict[str, wire.Token] = {}
+        self._requests: OrderedDict[str, wire.Token] = OrderedDict()
 
     def set_routes(self, routes: Mapping[MachineName, HostAddress]) -> None:
         self._bus.set_routes(routes)
@@ -46,14 +86,22 @@ class Deliveries:
         self._venues.set_routes(routes)
 
     def start(self) -> None:
+        """Listen, restore the machines, let them act, and open the venues."""
         for topic in sorted(self._runner.topics()):
             self._bus.subscribe(topic)
         for stream in sorted(self._runner.followed()):
             self._bus.subscribe(f"{FACT_TOPIC}{stream}")
         self._perform(self._runner.start(time.time_ns()))
-        self._venues.start()
+        self._venues.start(self._arrived)
 
     def turn(self, longest_s: float) -> None:
+        """Wait for something, at most `longest_s`, and deal with all of it.
+
+        Raises
+        ------
+        FencedOff
+            If a machine here lost its lease.
+        """
         wait_s = min(longest_s, max(0.0, (self._runner.next_due() - time.time_ns()) / 1e9))
         arrived = self._bus.poll(0.0 if self._from_venues else wait_s)
         inbound: list[Inbound] = []
@@ -63,7 +111,7 @@ class Deliveries:
             if translated is not None:
                 inbound.append(translated)
         while self._from_venues:
-            inbound.append(self._from_venues.popleft())
+            inbound.append(self._from_venue(self._from_venues.popleft()))
         if inbound:
             self.handle(inbound)
         for token in tokens:
@@ -80,29 +128,45 @@ class Deliveries:
         self._bus.close()
         self._runner.close()
 
+    # -- in
+
     def _arrived(self, command: Command) -> None:
         """A venue said something (called from the venues' thread)."""
         self._from_venues.append(command)
         self._bus.wake()
 
+    def _from_venue(self, command: Command) -> Command:
+        if isinstance(command.message, SubmitAcknowledged):
+            self._drill.passes("before_ack")
+        elif isinstance(command.message, FillReport):
+            self._drill.passes("before_fill")
+        return command
+
     def _translate(self, item: wire.Inbound, tokens: list[wire.Token]) -> Inbound | None:
         match item:
-            case wire.Command(token, to, _, payload):
-                tokens.append(token)
-                return Command(to, decode(payload))
-            case wire.Published(topic, payload):
-                if topic.startswith(FACT_TOPIC):
-                    return _fact(topic, payload)
-                return Published(topic, decode(payload))
-            case wire.Request(token, to, payload):
-                request = decode(payload)
-                assert isinstance(request, VenueRequest)
-                self._requests[request.request_id] = token
-                return Command(to, request)
-            case wire.LinkChanged(machine, is_up):
-                return LinkChanged(machine, is_up)
+            case wire.Command():
+                tokens.append(item.token)
+                return Command(item.to, decode(item.payload))
+            case wire.Published():
+                if item.topic.startswith(FACT_TOPIC):
+                    return _fact(item.topic, item.payload)
+                return Published(item.topic, decode(item.payload))
+            case wire.Request():
+                return self._request(item)
+            case wire.LinkChanged():
+                return LinkChanged(item.machine, item.is_up)
             case wire.ReplyReceived() | wire.Woken():
                 return None
+
+    def _request(self, item: wire.Request) -> Command:
+        request = decode(item.payload)
+        assert isinstance(request, VenueRequest)
+        self._requests[request.request_id] = item.token
+        if len(self._requests) > REQUESTS_OPEN_MAX:
+            self._requests.popitem(last=False)
+        return Command(item.to, request)
+
+    # -- out
 
     def _perform(self, out: Iterable[Outbound]) -> None:
         for item in out:
@@ -112,18 +176,22 @@ class Deliveries:
                 case Fact(stream, seq, payload):
                     self._bus.publish(f"{FACT_TOPIC}{stream}", seq.to_bytes(8, "big") + payload)
                 case Fenced(machine, reason):
-                    self._venues.stop(machine, reason)
+                    raise FencedOff(f"{machine}: {reason}")
 
-    def _perform_one(self, machine: MachineName, effect: Send | Publish | CallVenue | Reply) -> None:
+    def _perform_one(
+        self, machine: MachineName, effect: Send | Publish | CallVenue | Reply
+    ) -> None:
         match effect:
             case Send(to, message):
                 self._bus.send(machine, to, encode(message))
             case Publish(topic, message):
                 self._bus.publish(topic, encode(message))
             case CallVenue(body, timeout_ns):
+                if isinstance(body, SubmitOrder):
+                    self._drill.passes("before_send")
+                    if body.ts_signal:
+                        self._latency.record(time.time_ns() - body.ts_signal)
                 self._venues.call(machine, body, timeout_ns)
-                if isinstance(body, SubmitOrder) and body.ts_signal:
-                    self._latency.record(time.time_ns() - body.ts_signal)
             case Reply(request, outcome):
                 token = self._requests.pop(request.request_id, None)
                 if token is not None:

@@ -10,9 +10,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ import ray
 from actors.blueprint import Blueprint, build
 from actors.bus.wire import HostAddress
 from actors.bus.zmq import ZmqBus
-from actors.delivery import Deliveries
+from actors.delivery import Deliveries, Drill, FencedOff
 from actors.journal.open import open_journal
 from actors.latency import LatencyWindow
 from actors.runner import Command, Runner
+from actors.venue_sessions import VenueSessions
 from trading.codec import decode
 from trading.errors import TradingError
 from trading.identifiers import MachineName
@@ -44,12 +45,14 @@ class Surroundings:
     ----------
     bind : str
         `ipc` on one machine, or the address to bind TCP sockets to.
+    drills : mapping of host name to points at which its first life dies (see `Drill`)
     """
 
     journal_url: str
     run_dir: str
     secret_file: str
     bind: str = "ipc"
+    drills: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Host:
         self._runner: Runner | None = None
         self._deliveries: Deliveries | None = None
         self._address: HostAddress | None = None
-        self._errands: deque[tuple[Any, Future[Any]]] = deque()
+        self._errands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._stopping = threading.Event()
         self._closed = threading.Event()
         self._failure = ""
@@ -117,9 +120,10 @@ class Host:
         self._address = self._bus.address
         journal = open_journal(surroundings.journal_url)
         self._runner = Runner(factories, journal, holder=f"{assignment.name}/{os.getpid()}")
-        self._deliveries = Deliveries(
-            self._bus, self._runner, assignment.blueprint, secret, self._latency
-        )
+        venues = VenueSessions(assignment.blueprint, secret, assignment.machines)
+        is_first_life = assignment.restarts == 0
+        drill = Drill(surroundings.drills.get(assignment.name, {}) if is_first_life else {})
+        self._deliveries = Deliveries(self._bus, self._runner, venues, self._latency, drill)
         return self._address
 
     @ray.method  # type: ignore[untyped-decorator]
@@ -141,7 +145,9 @@ class Host:
             If the journal cannot be read; the process ends and the supervisor tries again.
         """
         started: Future[None] = Future()
-        self._thread = threading.Thread(target=self._loop, args=(started,), name="loop", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop, args=(started,), name="loop", daemon=True
+        )
         self._thread.start()
         started.result()
 
@@ -182,7 +188,7 @@ class Host:
 
     # -- the loop's side
 
-    def _in_loop(self, errand: Any) -> Any:
+    def _in_loop(self, errand: Callable[[], Any]) -> Any:
         done: Future[Any] = Future()
         self._errands.append((errand, done))
         assert self._bus is not None
@@ -208,6 +214,9 @@ class Host:
                         done.set_result(errand())
                     except TradingError as error:
                         done.set_exception(error)
+        except FencedOff as error:
+            log.warning("host %s ends: %s", self._assignment, error)
+            self._failure = str(error)
         except Exception as error:
             # A broken invariant: no state may be trusted. The successor restores from the journal.
             log.exception("host %s ends", self._assignment)

@@ -27,6 +27,7 @@ from actors.venue_calls import not_sent, outcome_unknown
 from trading.commands import VenueRequest
 from trading.effects import CallVenue, Publish, Reply, Send
 from trading.identifiers import MachineName, machine_kind, machine_name
+from trading.machine import Machine
 from trading.messages import Message
 from trading.outcomes import VenueConnected, VenueDisconnected
 
@@ -126,6 +127,8 @@ class LocalBus:
         self._calls: dict[int, _Call] = {}
         self._call_count = 0
         self.events_handled = 0
+        self.on_send: Callable[[Message], None] | None = None
+        """Sees every command that is sent; for tests that repeat or alter one."""
 
     # -- building
 
@@ -142,7 +145,7 @@ class LocalBus:
         for host in self.hosts.values():
             self._boot(host)
 
-    def machine(self, name: MachineName) -> object | None:
+    def machine(self, name: MachineName) -> Machine | None:
         """Return the living machine, or None while its host is down."""
         runner = self._home[name].runner
         return None if runner is None else runner.machines[name]
@@ -170,6 +173,10 @@ class LocalBus:
             if until():
                 return True
         return until()
+
+    def inject(self, machine: MachineName, item: Inbound) -> None:
+        """Let something arrive at a machine's host that nobody sent; lost when the host is down."""
+        self._arrive(self._home[machine], item)
 
     # -- life and death of hosts
 
@@ -350,6 +357,8 @@ class LocalBus:
         link = self._links.get(key)
         if link is None:
             link = self._links[key] = _Link(host.name, host.life, to)
+        if self.on_send is not None:
+            self.on_send(message)
         seq = link.next_seq
         link.next_seq += 1
         link.unacknowledged[seq] = message

@@ -26,22 +26,12 @@ CLOSE_TIMEOUT_S = 2.0
 
 
 class VenueSessions:
-    """One `VenuePort` per broker in this host.
-
-    Parameters
-    ----------
-    on_command : function
-        Called from the venues' thread with a message for a broker.
-    """
+    """One `VenuePort` per broker in this host."""
 
     def __init__(
-        self,
-        blueprint: Blueprint,
-        secret: bytes,
-        machines: tuple[MachineName, ...],
-        on_command: Callable[[Command], None],
+        self, blueprint: Blueprint, secret: bytes, machines: tuple[MachineName, ...]
     ) -> None:
-        self._on_command = on_command
+        self._on_command: Callable[[Command], None] | None = None
         self._ports: dict[MachineName, VenuePort] = {
             machine: open_venue(blueprint.venue, blueprint.account_id, secret)
             for machine in machines
@@ -58,8 +48,15 @@ class VenueSessions:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._apply_routes)
 
-    def start(self) -> None:
-        """Connect every venue, if there is one here."""
+    def start(self, on_command: Callable[[Command], None]) -> None:
+        """Connect every venue, if there is one here.
+
+        Parameters
+        ----------
+        on_command : function
+            Called from the venues' thread with each message for a broker.
+        """
+        self._on_command = on_command
         if not self._ports:
             return
         self._loop = asyncio.new_event_loop()
@@ -72,13 +69,6 @@ class VenueSessions:
     def call(self, machine: MachineName, body: CallBody, timeout_ns: int) -> None:
         """Perform one `CallVenue`; its outcome arrives as a message to `machine`."""
         self._spawn(self._call(machine, body, timeout_ns / 1e9))
-
-    def stop(self, machine: MachineName, reason: str) -> None:
-        """Cut the connection of a machine that may not trade any more."""
-        log.error("%s was fenced: %s", machine, reason)
-        port = self._ports.pop(machine, None)
-        if port is not None:
-            self._spawn(port.disconnect())
 
     def close(self) -> None:
         loop, thread = self._loop, self._thread
@@ -115,16 +105,17 @@ class VenueSessions:
 
     async def _connect(self, machine: MachineName) -> None:
         def arrived(message: Message) -> None:
-            self._on_command(Command(machine, message))
+            self._tell(machine, message)
 
         await self._ports[machine].connect(arrived)
 
     async def _call(self, machine: MachineName, body: CallBody, timeout_s: float) -> None:
-        port = self._ports.get(machine)
-        if port is None:
-            return  # fenced: nothing leaves
-        outcome = await call_venue(port, body, timeout_s, time.time_ns)
-        self._on_command(Command(machine, outcome))
+        outcome = await call_venue(self._ports[machine], body, timeout_s, time.time_ns)
+        self._tell(machine, outcome)
+
+    def _tell(self, machine: MachineName, message: Message) -> None:
+        assert self._on_command is not None
+        self._on_command(Command(machine, message))
 
     async def _disconnect_all(self) -> None:
         for task in self._running:

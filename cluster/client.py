@@ -1,6 +1,7 @@
 """A running cluster, seen and steered from outside: the one place where people's tools meet Ray."""
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -78,7 +79,9 @@ class RayClusterView:
 
     def snapshot(self) -> ClusterSnapshot:
         reports = self._reports()
-        machines = {name: view for _, report in reports if report for name, view in report.views.items()}
+        machines = {
+            name: view for _, report in reports if report for name, view in report.views.items()
+        }
         blueprint = self._plan.blueprint
         replay = machines.get(blueprint.name("replay"), {})
         latency = next(
@@ -108,19 +111,15 @@ class RayClusterView:
         deadline = time.monotonic() + KILL_TIMEOUT_S
         while True:
             views = [r.views[name] for _, r in self._reports() if r and name in r.views]
-            kill = views[0].get("kill", {}) if views else {}
-            if kill.get("is_done") or time.monotonic() > deadline:
+            is_done = bool(views) and _is_stopped(views[0])
+            if is_done or time.monotonic() > deadline:
                 break
             time.sleep(KILL_POLL_S)
-        return [
-            VenueKillReport(
-                venue=blueprint.venue,
-                reached=bool(kill.get("is_done")),
-                canceled=int(kill.get("canceled", 0)),
-                flattened=int(kill.get("flattened", 0)),
-                reason="" if views else "the broker is down; it will read the switch when it starts",
-            )
-        ]
+        if not views:
+            reason = "the broker is down; it reads the switch before anything else when it starts"
+        else:
+            reason = "" if is_done else "the venue has not confirmed every cancellation yet"
+        return [VenueKillReport(venue=blueprint.venue, reached=is_done, reason=reason)]
 
     def reset_kill(self, reason: str) -> None:
         self._write_switch(KillSwitchReset(actor="operator", reason=reason))
@@ -155,7 +154,9 @@ class RayClusterView:
         except ray.exceptions.RayError:
             if not self._hosts:
                 raise ClusterUnreachable("the supervisor does not answer") from None
-        pending = [(state, actor.describe.remote() if actor else None) for state, actor in self._hosts]
+        pending = [
+            (state, actor.describe.remote() if actor else None) for state, actor in self._hosts
+        ]
         found: list[tuple[Any, HostReport | None]] = []
         for state, ref in pending:
             try:
@@ -171,9 +172,7 @@ class RayClusterView:
                 self._supervisor.describe.remote(), timeout=CALL_TIMEOUT_S
             )
         except ray.exceptions.RayError:
-            return ActorView(
-                name="supervisor", pid=0, node="", restarts=0, messages=0, alive=False
-            )
+            return ActorView(name="supervisor", pid=0, node="", restarts=0, messages=0, alive=False)
         return ActorView(name="supervisor", pid=pid, node=node, restarts=restarts, messages=handled)
 
     def _check(self, machines: dict[Any, Any]) -> CheckView | None:
@@ -192,6 +191,11 @@ class RayClusterView:
             position_difference=Decimal(found.position_difference),
             cash_difference=Decimal(found.cash_difference),
         )
+
+
+def _is_stopped(broker: Mapping[str, Any]) -> bool:
+    kill = broker["kill"]
+    return kill["is_latched"] and not kill["is_cancelling"] and not broker["open_orders"]
 
 
 def _fields(event: Message) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import ray
 
 from actors.bus.wire import HostAddress
 from actors.host import Assignment, Host, HostReport
+from cluster.telemetry import Telemetry
 from cluster.topology import ClusterPlan, HostPlan
 from trading.identifiers import MachineName
 
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 WATCH_INTERVAL_S = 0.2
 HEALTH_INTERVAL_S = 1.0
+TELEMETRY_INTERVAL_S = 5.0
 STUCK_AFTER_S = 5.0
 """A host whose loop has not turned for so long is replaced."""
 CALL_TIMEOUT_S = 30.0
@@ -83,6 +85,7 @@ class Supervisor:
         self._settled = threading.Event()
         self._failure = ""
         self._rounds = 0
+        self._telemetry = Telemetry(plan.name)
         self._was_restarted = ray.get_runtime_context().was_current_actor_reconstructed
         self._adopt()
         self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
@@ -147,7 +150,7 @@ class Supervisor:
     # -- reconciliation
 
     def _run(self) -> None:
-        next_health = 0.0
+        next_health = next_telemetry = 0.0
         while not self._stopping.is_set():
             self._rounds += 1
             try:
@@ -156,6 +159,9 @@ class Supervisor:
                 if time.monotonic() >= next_health:
                     self._check_health()
                     next_health = time.monotonic() + HEALTH_INTERVAL_S
+                if time.monotonic() >= next_telemetry:
+                    self._record_telemetry()
+                    next_telemetry = time.monotonic() + TELEMETRY_INTERVAL_S
             except ray.exceptions.RayError as error:
                 self._failure = str(error)
                 log.exception("reconciliation failed; trying again")
@@ -297,3 +303,17 @@ class Supervisor:
         for live in stuck:
             log.error("host %s is stuck; replacing it", live.ray_name)
             self._bury(live)
+
+    def _record_telemetry(self) -> None:
+        pending = [live.actor.describe.remote() for live in self._live if live.plan]
+        if not pending:
+            return
+        done, _ = ray.wait(pending, num_returns=len(pending), timeout=STUCK_AFTER_S)
+        reports: list[HostReport] = []
+        for ref in done:
+            try:
+                reports.append(ray.get(ref))
+            except ray.exceptions.RayError:
+                continue  # it died; `_watch` sees that
+        restarts = {name: record.restarts for name, record in self._records.items()}
+        self._telemetry.record(restarts, reports)

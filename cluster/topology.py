@@ -70,7 +70,9 @@ def place(
     homes: dict[str, list[MachineName]] = {name: [] for name in groups}
     for machine in machines:
         found = [
-            name for name, kinds in groups.items() if machine in kinds or machine_kind(machine) in kinds
+            name
+            for name, kinds in groups.items()
+            if machine in kinds or machine_kind(machine) in kinds
         ]
         if len(found) != 1:
             raise ConfigError(

@@ -1,12 +1,11 @@
 """One account: cash and positions as a fold over fills. Cash is exact, nothing is rounded."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from decimal import Decimal
-from functools import reduce
 
 from trading.events import OrderFilled
 from trading.identifiers import InstrumentId, StrategyId, TradeId
-from trading.position import EXACT, Position
+from trading.position import EXACT, Position, exact_sum
 from trading.values import ZERO, OrderSide
 
 
@@ -72,10 +71,10 @@ class Account:
 
     def realized_pnl(self) -> Decimal:
         """Return the realised profit of the account before commissions."""
-        return _sum(position.realized_pnl for position in self._positions.values())
+        return exact_sum(position.realized_pnl for position in self._positions.values())
 
     def commissions(self) -> Decimal:
-        return _sum(position.commissions for position in self._positions.values())
+        return exact_sum(position.commissions for position in self._positions.values())
 
     def equity(self, prices: Mapping[InstrumentId, Decimal]) -> Decimal:
         """Return cash plus the market value of all positions, exact.
@@ -87,19 +86,15 @@ class Account:
     def exposure(self, prices: Mapping[InstrumentId, Decimal]) -> tuple[Decimal, Decimal]:
         """Return (gross, net): the sums of the absolute and of the signed position values."""
         values = [position.value(prices.get(key)) for key, position in self._positions.items()]
-        return _sum(value.copy_abs() for value in values), _sum(values)
+        return exact_sum(value.copy_abs() for value in values), exact_sum(values)
 
     def validate(self) -> None:
         """Assert that strategies add up to the account, and that cash follows from the positions."""
         for key, position in self._positions.items():
             parts = [p for (_, other), p in self._strategy_positions.items() if other == key]
-            assert position.quantity == _sum(p.quantity for p in parts), key
-            assert position.commissions == _sum(p.commissions for p in parts), key
+            assert position.quantity == exact_sum(p.quantity for p in parts), key
+            assert position.commissions == exact_sum(p.commissions for p in parts), key
             assert (position.quantity == 0) <= (position.cost == 0), key
-        costs = _sum(position.cost for position in self._positions.values())
+        costs = exact_sum(position.cost for position in self._positions.values())
         booked = EXACT.subtract(EXACT.subtract(self.realized_pnl(), costs), self.commissions())
         assert self.cash == EXACT.add(self.initial_cash, booked), "cash does not follow from fills"
-
-
-def _sum(numbers: Iterable[Decimal]) -> Decimal:
-    return reduce(EXACT.add, numbers, ZERO)

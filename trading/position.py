@@ -1,5 +1,6 @@
 """One position: signed quantity, average cost, realised profit. Money is exact."""
 
+from collections.abc import Iterable
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -9,6 +10,7 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
+from functools import reduce
 
 from trading.values import ZERO, OrderSide
 
@@ -110,6 +112,11 @@ class Position:
             return self.cost
         share = _ROUNDED.divide(EXACT.multiply(self.cost, part), self.quantity)
         return _trimmed(_ROUNDED.quantize(share, _COST_STEP))
+
+
+def exact_sum(numbers: Iterable[Decimal]) -> Decimal:
+    """Return the sum of money or quantities, exact; 0 when there are none."""
+    return reduce(EXACT.add, numbers, ZERO)
 
 
 def average_price(cost: Decimal, quantity: Decimal) -> Decimal:

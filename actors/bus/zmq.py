@@ -87,7 +87,7 @@ class ZmqBus:
     ) -> None:
         self._name = f"{host}@{incarnation}"
         self._keys = None if secret is None else CurveKeys.derive(secret)
-        endpoints = listening_endpoints(
+        self._endpoints = listening_endpoints(
             host, incarnation, run_dir, bind, has_keys=self._keys is not None
         )
         self._counters = Counters()
@@ -107,14 +107,14 @@ class ZmqBus:
         self._subscriber = Subscriber(
             self._context, self._keys, self._counters, PUBLICATIONS_QUEUED_MAX
         )
-        if not is_tcp(endpoints[0]):
+        if not is_tcp(self._endpoints[0]):
             remove_sockets(host, run_dir)
         try:
-            router, pub = self._listen(endpoints)
+            router, pub = self._listen(self._endpoints)
         except zmq.ZMQError as error:
             self.close()
             raise ConfigError(
-                f"cannot listen on {endpoints[0]}: {error.strerror}. "
+                f"cannot listen on {self._endpoints[0]}: {error.strerror}. "
                 "Give an address of this machine and a free port."
             ) from error
         self.address = HostAddress(host, incarnation, router, pub)
@@ -232,6 +232,9 @@ class ZmqBus:
         if self._gatekeeper is not None:
             self._gatekeeper.join()
         self._alarm.close()
+        for endpoint in self._endpoints:
+            if not is_tcp(endpoint):  # ZeroMQ leaves the files of its sockets behind
+                Path(endpoint.removeprefix("ipc://")).unlink(missing_ok=True)
 
     # -- sockets
 

@@ -1,8 +1,9 @@
-"""A low-water mark beside a SQLite file: so much was acknowledged, whatever the file says.
+"""A mark beside a SQLite file: so much was acknowledged, whatever the file says.
 
 SQLite drops the end of a write-ahead log whose checksums do not hold and carries on with an older
 state: right after a crash, silent loss after damage to the disk. The mark tells the two apart.
 It is written behind each durable commit and never synced, so it may lag but never runs ahead.
+A copy of a folder in use has to take the mark first, or leave it out.
 """
 
 import os

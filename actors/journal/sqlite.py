@@ -63,6 +63,8 @@ _TROUBLE = frozenset(
     }
 )
 """What may pass: the disk, the permissions, other processes. Everything else is damage."""
+_WAIT = "another process is writing to it: try again, or stop that process if it hangs"
+_MEND = "free disk space or mend the disk or its permissions"
 
 
 class SqliteJournal(ChainedJournal):
@@ -277,16 +279,14 @@ def _explained(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
         if code & 0xFF not in _TROUBLE:  # the low byte is the kind, the rest the detail
             raise Damage(f"SQLite cannot read the file ({error})") from error
-        raise _unavailable(path, str(error)) from error
+        is_busy = code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        raise _unavailable(path, str(error), _WAIT if is_busy else _MEND) from error
     except OSError as error:
-        raise _unavailable(path, error.strerror or str(error)) from error
+        raise _unavailable(path, error.strerror or str(error), _MEND) from error
 
 
-def _unavailable(path: Path, reason: str) -> JournalUnavailable:
-    return JournalUnavailable(
-        f"journal file {path} cannot be used ({reason}); "
-        "free disk space or mend the disk or its permissions"
-    )
+def _unavailable(path: Path, reason: str, advice: str) -> JournalUnavailable:
+    return JournalUnavailable(f"journal file {path} cannot be used ({reason}); {advice}")
 
 
 def _sync_folder(folder: Path) -> None:

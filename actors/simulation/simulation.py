@@ -5,10 +5,12 @@ the deaths. Every run ends in a calm phase in which nothing goes wrong any more;
 the exchange's must agree, and a second restart must change nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 
 from actors.blueprint import Blueprint, ReplayPlan, StrategyPlan, build
@@ -17,14 +19,23 @@ from actors.feeds.sources import PriceTable, load_prices
 from actors.local_bus import LocalBus
 from actors.runner import Runner
 from actors.simulation.memory_journal import Disk, MemoryJournal
-from actors.simulation.mischief import Mischief
+from actors.simulation.mischief import KILL_GRACE_NS, Mischief
 from actors.simulation.seeded_faults import PROFILES, SeededFaults
-from trading.exchange.faults import FaultPlan, RequestFault
-from trading.identifiers import AccountId, MachineName, StrategyId, machine_kind
-from trading.ledger import Ledger
+from trading.codec import decode
+from trading.commands import SubmitOrder
+from trading.events import OrderRejected
+from trading.exchange.exchange import SimulatedExchange
+from trading.exchange.faults import FaultPlan, FaultyExchange, RequestFault
+from trading.identifiers import (
+    AccountId,
+    MachineName,
+    StrategyId,
+    account_stream,
+    machine_kind,
+)
 from trading.machine import Machine
 from trading.risk.limits import RiskLimits
-from trading.values import NANOS_PER_SECOND
+from trading.values import NANOS_PER_SECOND, OrderStatus
 
 SECRET = b"simulated secret, known to all.."
 SYMBOLS = ("AAPL", "BAC", "JNJ", "KO", "MSFT", "XOM")
@@ -85,9 +96,7 @@ def blueprint_for(seed: int, days: int) -> Blueprint:
                 kind="mean_reversion",
                 capital=Decimal("0.5"),
             ),
-            StrategyPlan(
-                strategy_id=StrategyId("trend"), kind="momentum", capital=Decimal("0.5")
-            ),
+            StrategyPlan(strategy_id=StrategyId("trend"), kind="momentum", capital=Decimal("0.5")),
         ),
         limits=RiskLimits(
             max_shares=Decimal(5_000),
@@ -100,8 +109,6 @@ def blueprint_for(seed: int, days: int) -> Blueprint:
     )
     if plan is None:
         return base
-    import msgspec
-
     return msgspec.structs.replace(
         base, assumptions=msgspec.structs.replace(base.assumptions, faults=plan)
     )
@@ -123,7 +130,12 @@ class Simulation:
         for name in names:
             self.bus.add_host(str(name), frozenset({name}), self._runner_maker(name))
         self.mischief = Mischief(
-            profile, np.random.default_rng([seed, 2]), self.bus, self.disk, self.blueprint
+            profile,
+            np.random.default_rng([seed, 2]),
+            self.bus,
+            self.disk,
+            self.blueprint,
+            SECRET,
         )
 
     def run(self) -> SimulationReport:
@@ -141,7 +153,8 @@ class Simulation:
         problems += [
             f"{name} is another after a restart" for name in before if before[name] != after[name]
         ]
-        comparison = compare(self.blueprint, MemoryJournal(self.disk), self._ledger().view())
+        ledger = self._machine("ledger").view()
+        comparison = compare(self.blueprint, MemoryJournal(self.disk), ledger)
         if not comparison.is_clean:
             problems.append(f"the books differ: {comparison}")
         broker = self._machine("broker").view()
@@ -151,8 +164,8 @@ class Simulation:
             comparison=comparison,
             problems=tuple(dict.fromkeys(problems)),
             crashes=self.faults.crash_count,
-            orders=len(broker["orders_by_status"]),
-            fills=sum(1 for _ in self._fills()),
+            orders=sum(broker["orders_by_status"].values()),
+            fills=len(self._exchange().fills(self.blueprint.account_id)),
             events=self.bus.events_handled,
             state_hash="/".join(after.values()),
             story=tuple(self.faults.story),
@@ -160,7 +173,7 @@ class Simulation:
 
     # -- pieces
 
-    def _runner_maker(self, name: MachineName):  # type: ignore[no-untyped-def]
+    def _runner_maker(self, name: MachineName) -> Callable[[], Runner]:
         factory = build(self.blueprint, name, SECRET, _prices())
         host = str(name)
 
@@ -176,7 +189,7 @@ class Simulation:
 
     def _is_replayed(self) -> bool:
         replay = self.bus.machine(self.blueprint.name("replay"))
-        return replay is not None and bool(replay.view()["finished"])  # type: ignore[attr-defined]
+        return replay is not None and bool(replay.view()["finished"])
 
     def _calm_down(self) -> None:
         self.faults.is_calm = True
@@ -191,4 +204,81 @@ class Simulation:
     def _machine(self, kind: str) -> Machine:
         machine = self.bus.machine(self.blueprint.name(kind))
         assert machine is not None, f"{kind} is down in the calm phase"
-        return machine  # type: ignore[return-value]
+        return machine
+
+    def _exchange(self) -> SimulatedExchange:
+        exchange = self._machine("exchange")
+        if isinstance(exchange, FaultyExchange):
+            return exchange.exchange
+        assert isinstance(exchange, SimulatedExchange)
+        return exchange
+
+    def _hashes(self) -> dict[MachineName, str]:
+        """Hash what must survive: everything but the replay's own position and market data."""
+        hashes = {}
+        for name in self.blueprint.machines():
+            machine = self.bus.machine(name)
+            assert machine is not None, f"{name} is down in the calm phase"
+            machine.validate()
+            if machine.stream is not None:
+                hashes[name] = machine.state_hash()
+        return hashes
+
+    # -- judgement
+
+    def _judge(self) -> list[str]:
+        """Return every broken promise that the books alone do not show."""
+        broker = self._machine("broker").view()
+        problems = [
+            f"broker: {key} is {broker[key]}"
+            for key in ("ambiguous", "overfilled", "mismatches", "contradictions")
+            if broker[key]
+        ]
+        if not broker["is_ready"]:
+            problems.append("the broker is not ready in calm weather")
+        if not self._machine("risk").view()["is_ready"]:
+            problems.append("risk is not ready in calm weather")
+        problems += self._false_rejections()
+        problems += self._orders_after_the_kill()
+        orders = {o.client_order_id for o in self._exchange().orders(self.blueprint.account_id)}
+        problems += [f"forged order {key} was sent" for key in orders & self.mischief.forged]
+        return problems
+
+    def _false_rejections(self) -> list[str]:
+        """An order that the venue took must never count as rejected here."""
+        taken = {
+            order.client_order_id
+            for order in self._exchange().orders(self.blueprint.account_id)
+            if order.status is not OrderStatus.REJECTED
+        }
+        stream = account_stream(self.blueprint.venue, self.blueprint.account_id)
+        events = [decode(record.payload) for record in MemoryJournal(self.disk).read(stream)]
+        return [
+            f"{event.client_order_id} was accepted by the venue and rejected by us"
+            for event in events
+            if isinstance(event, OrderRejected) and event.client_order_id in taken
+        ]
+
+    def _orders_after_the_kill(self) -> list[str]:
+        if self.mischief.killed_at is None:
+            return []
+        deadline = self.mischief.killed_at + KILL_GRACE_NS
+        return [
+            f"order {record.client_order_id} reached the venue after the kill switch"
+            for order in self._exchange().orders(self.blueprint.account_id)
+            for record in self._exchange().requests_for(order.client_order_id)
+            if record.kind == "SubmitOrder"
+            and record.ts_init > deadline
+            and _purpose(record.payload) != "flatten"
+        ]
+
+
+def _purpose(payload: bytes) -> str:
+    order = decode(payload)
+    assert isinstance(order, SubmitOrder)
+    return order.purpose
+
+
+def replay_seed(seed: int, days: int = 40) -> SimulationReport:
+    """Run one seed from scratch; the same seed gives the same run, to the last hash."""
+    return Simulation(seed, days).run()

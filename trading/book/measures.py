@@ -103,14 +103,14 @@ def cost_to_trade(book: Book, side: OrderSide, quantity: float) -> TradeCost:
     """
     if not quantity > 0:
         raise ValueError(f"the quantity to trade must be positive, got {quantity}")
-    value, unfilled = 0.0, quantity
+    value, filled, unfilled = 0.0, 0.0, quantity
     for price, size in book.levels(side.opposite):
         taken = min(size, unfilled)
         value += taken * price
+        filled += taken
         unfilled -= taken
         if unfilled <= 0:
             break
-    filled = quantity - unfilled
     if filled == 0:
         return TradeCost(None, None, quantity)
     average_price, middle = value / filled, mid(book)

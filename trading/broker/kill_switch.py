@@ -16,7 +16,7 @@ from trading.identifiers import (
 )
 from trading.order import Order
 from trading.position import Position
-from trading.values import OrderSide, OrderType
+from trading.values import OrderSide, OrderStatus, OrderType
 
 KILL = "kill"
 """Timer key: look again whether everything is cancelled and flat."""
@@ -41,6 +41,7 @@ class KillSwitch:
         self._submission = submission
         self._cancellation = cancellation
         self._asked: set[ClientOrderId] = set()
+        self._covered: set[ClientOrderId] = set()
         self._attempt = 0
 
     def tripped(self, event: KillSwitchTripped, now: int) -> list[Effect]:
@@ -103,17 +104,32 @@ class KillSwitch:
         return effects
 
     def view(self) -> dict[str, object]:
+        """Return the latch, what was achieved since the trip, and whether it is all done."""
         trip = self._latch.trip if self._latch.is_latched else None
+        if trip is None:
+            return {"is_latched": False}
+        orders = self._state.record.orders
+        covered = [orders[key] for key in self._covered if key in orders]
         return {
-            "is_latched": self._latch.is_latched,
-            "actor": "" if trip is None else trip.actor,
-            "reason": "" if trip is None else trip.reason,
-            "flatten": trip is not None and trip.flatten,
-            "is_cancelling": self._latch.is_latched and self._cancellation.is_cancelling_all,
+            "is_latched": True,
+            "actor": trip.actor,
+            "reason": trip.reason,
+            "flatten": trip.flatten,
+            "is_done": self._is_done(trip),
+            "canceled": sum(order.status is OrderStatus.CANCELED for order in covered),
+            "flattened": sum(_closes_for(order, trip) for order in orders.values()),
         }
+
+    def _is_done(self, trip: KillSwitchTripped) -> bool:
+        """Say whether nothing works any more and, if asked for, every position is closed."""
+        if self._cancellation.is_cancelling_all or self._state.record.open_orders:
+            return False
+        positions = self._state.record.account.positions().values()
+        return not trip.flatten or all(position.is_flat for position in positions)
 
     def _begin(self) -> None:
         self._asked = {order.client_order_id for order in self._working()}
+        self._covered = {k for k, o in self._state.record.open_orders.items() if not _is_ours(o)}
         self._attempt = 1
 
     def _watch(self, now: int) -> list[Effect]:
@@ -126,6 +142,7 @@ class KillSwitch:
 
     def _cancel(self, order: Order, now: int) -> Effect:
         self._asked.add(order.client_order_id)
+        self._covered.add(order.client_order_id)
         return self._cancellation.call(order, "kill switch", now)
 
     def _closing_order(
@@ -149,6 +166,12 @@ class KillSwitch:
             order_type=OrderType.MARKET,
             purpose="flatten",
         )
+
+
+def _closes_for(order: Order, trip: KillSwitchTripped) -> bool:
+    """Say whether `order` closed a position because of this trip."""
+    is_filled = _is_ours(order) and order.status is OrderStatus.FILLED
+    return is_filled and order.request is not None and order.request.ts_event == trip.ts_event
 
 
 def _is_ours(order: Order) -> bool:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from trading.commands import ReplaceOrder, SubmitOrder
 from trading.exchange.orders import PRICED_TYPES, RESTING_TIMES, STOP_TYPES, VenueOrder
@@ -34,8 +34,15 @@ class VenueCode(StrEnum):
 
 
 class Refusal(NamedTuple):
+    """`reason` is one sentence for people."""
+
     code: VenueCode
     reason: str
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The fields of the messages that carry a refusal."""
+        return {"code": self.code.value, "reason": self.reason}
 
 
 def check_terms(order: SubmitOrder, instrument: Instrument) -> Refusal | None:

@@ -70,7 +70,7 @@ class BuyingPower(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Refusal | None:
         gross, equity = added, account.cash
         traded = {instrument_id for instrument_id, _ in state.working[account.account_id]}
-        for instrument_id in traded.union(account.positions):
+        for instrument_id in sorted(traded.union(account.positions)):
             low, high = _range(state, account, instrument_id)
             price = last.get(instrument_id)
             if price is None:

@@ -163,7 +163,7 @@ class FaultyExchange:
         fault = self._draw()
         if fault is None:
             return self._spoil(self.exchange.handle(request, now), now)
-        self.faults[fault] += 1
+        self.faults[fault.value] += 1
         if fault in _NEVER_REACHES_THE_VENUE:
             return [] if fault is RequestFault.DROP_REQUEST else [_failure(fault, request, now)]
         self._verdicts[request.request_id] = fault

@@ -28,7 +28,8 @@ class OrderBook:
     def remove(self, order: VenueOrder) -> None:
         side = self._sides[order.side]
         index = bisect_left(side, _key(order))
-        assert side[index][2] is order, f"{order.request.client_order_id} is not in the book"
+        is_there = index < len(side) and side[index][2] is order
+        assert is_there, f"{order.request.client_order_id} is not in the book"
         del side[index]
 
     def best(self, side: OrderSide) -> VenueOrder | None:

@@ -61,14 +61,14 @@ class OrderEntry:
         if key in self._state.orders:
             reason = "an order with this id exists already"
             refusal = Refusal(VenueCode.DUPLICATE_CLIENT_ORDER_ID, reason)
-            turn.record(OrderRejected(**turn.origin(request), **refusal._asdict()))
-            return SubmitRefused(**turn.stamps, client_order_id=key, **refusal._asdict())
+            turn.record(OrderRejected(**turn.origin(request), **refusal.details))
+            return SubmitRefused(**turn.stamps, client_order_id=key, **refusal.details)
         turn.record(OrderSubmitted(**turn.origin(request), order=request, epoch=self.epoch))
         order = self._state.orders[key]
         objection = self._check_submit(order, turn)
         if objection is not None:
-            turn.record_change(OrderRejected, order, **objection._asdict())
-            return SubmitRefused(**turn.stamps, client_order_id=key, **objection._asdict())
+            turn.record_change(OrderRejected, order, **objection.details)
+            return SubmitRefused(**turn.stamps, client_order_id=key, **objection.details)
         turn.record_change(OrderAccepted, order, venue_order_id=self._state.next_venue_order_id)
         self._engine.enter(order, turn)
         return SubmitAcknowledged(
@@ -79,7 +79,7 @@ class OrderEntry:
         key = request.client_order_id
         order = self._find_open(request)
         if isinstance(order, Refusal):
-            return CancelRefused(**turn.stamps, client_order_id=key, **order._asdict())
+            return CancelRefused(**turn.stamps, client_order_id=key, **order.details)
         turn.record_change(OrderCanceled, order, reason=request.reason or "canceled on request")
         return CancelAcknowledged(**turn.stamps, client_order_id=key)
 
@@ -99,10 +99,10 @@ class OrderEntry:
         key = request.client_order_id
         order = self._find_open(request)
         if isinstance(order, Refusal):
-            return ReplaceRefused(**turn.stamps, client_order_id=key, **order._asdict())
+            return ReplaceRefused(**turn.stamps, client_order_id=key, **order.details)
         objection = self._check_replace(request, order)
         if objection is not None:
-            return ReplaceRefused(**turn.stamps, client_order_id=key, **objection._asdict())
+            return ReplaceRefused(**turn.stamps, client_order_id=key, **objection.details)
         turn.record_change(
             OrderUpdated,
             order,

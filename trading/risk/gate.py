@@ -24,7 +24,6 @@ from trading.events import (
     Event,
     OrderDenied,
     OrderEvent,
-    OrderFilled,
     OrderUpdateRejected,
     TradingStateChanged,
 )
@@ -362,8 +361,10 @@ class RiskGate:
         self.apply(event)
         if not self.is_ready:
             return self._catch_up(event, now)
-        effects = self._review(event, now) if isinstance(event, OrderFilled) else []
-        if isinstance(event, OrderEvent) and self._may_exit:
+        if not isinstance(event, OrderEvent):
+            return []
+        effects = self._review(event, now)
+        if self._may_exit:
             effects += self._ask(self.exits.on_event(event, now), now)
         return effects
 

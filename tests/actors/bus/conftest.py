@@ -109,7 +109,7 @@ def pump() -> Callable[..., None]:
         while not until():
             for peer in peers:
                 peer.items += peer.bus.poll(0.002)
-            seen = [(p.bus.address.host, p.items, p.bus.counters()) for p in peers]
+            seen = [(p.bus.address.host, p.items[-3:], p.bus.counters()) for p in peers]
             assert time.monotonic() < give_up, f"nothing more came; last seen: {seen}"
 
     return pump_until
@@ -138,7 +138,9 @@ def start_child(run_dir: Path) -> Iterator[Callable[..., Child]]:
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         )
         assert process.stdout is not None
-        child = Child(process, HostAddress("echo", incarnation, *json.loads(process.stdout.readline())))
+        child = Child(
+            process, HostAddress("echo", incarnation, *json.loads(process.stdout.readline()))
+        )
         started.append(child)
         return child
 

@@ -1,6 +1,7 @@
 """Commands, publications and requests between live peers, and what closing leaves."""
 
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,9 @@ def numbered(count):
 
 def connect(*peers_and_machines):
     """Tell every peer where all the machines are."""
-    routes = {machine: peer.bus.address for peer, *machines in peers_and_machines for machine in machines}
+    routes = {
+        machine: peer.bus.address for peer, *machines in peers_and_machines for machine in machines
+    }
     for peer, *_ in peers_and_machines:
         peer.bus.set_routes(routes)
     return routes
@@ -65,7 +68,9 @@ def test_acknowledgement_leaves_only_when_told_and_covers_the_earlier_ones(open_
     assert a.bus.counters()["acked"] == 7
 
 
-def test_acknowledgement_of_one_machine_says_nothing_about_another_on_the_same_host(open_peer, pump):
+def test_acknowledgement_of_one_machine_says_nothing_about_another_on_the_same_host(
+    open_peer, pump
+):
     a, b = open_peer("a"), open_peer("b")
     connect((a, A), (b, B, B2))
     a.bus.send(A, B, b"first, not handled")
@@ -239,7 +244,7 @@ def test_poll_returns_what_has_arrived_in_bounded_portions(open_peer, pump):
     portions = []
     pump(lambda: portions.append(len(b.items)) or len(b.payloads) == 5_000, a, b)
 
-    assert max(after - before for before, after in zip(portions, portions[1:], strict=False)) <= 501
+    assert max(after - before for before, after in pairwise(portions)) <= 501
 
 
 def test_sender_that_is_too_far_ahead_is_refused_and_nothing_is_lost(open_peer, monkeypatch, pump):

@@ -4,6 +4,7 @@ import random
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 import redis
@@ -48,6 +49,11 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError):  # the server was killed, or the journal closed
+            self._pass_on(client)
+        client.close()
+
+    def _pass_on(self, client: socket.socket) -> None:
         server = socket.socket(socket.AF_UNIX)
         server.connect(self._server_socket)
         while request := client.recv(1 << 20):
@@ -62,7 +68,6 @@ class Proxy:
                 break
             server.sendall(request)
             client.sendall(server.recv(1 << 20))
-        client.close()
 
     def close(self) -> None:
         self._listener.close()
@@ -117,12 +122,31 @@ def test_acquire_whose_answer_is_lost_raises_the_epoch_once(proxy, journal, dire
     assert direct.epoch(STREAM) == 2
 
 
-def test_request_that_arrives_late_does_nothing(proxy, journal, direct):
+def test_two_owners_of_one_name_never_share_an_epoch(proxy, journal, direct, monkeypatch):
+    proxy.closes_after = False
+    proxy.plan = "hold"
+    ask, asked, theirs = journal._swap_once, [], []
+
+    def other_is_faster(*arguments):
+        if len(asked) == 1:
+            theirs.append(direct.acquire(STREAM, "owner"))
+        asked.append(1)
+        return ask(*arguments)
+
+    monkeypatch.setattr(journal, "_swap_once", other_is_faster)
+    assert journal.acquire(STREAM, "owner") == 3
+    assert theirs == [2]
+
+
+@pytest.mark.parametrize("question", ["head", "append"])
+def test_request_that_arrives_late_does_nothing(proxy, journal, direct, question):
     proxy.plan = "hold"
     with pytest.raises(JournalUnavailable):
         journal.append(STREAM, 1, [b"late"], ts=2)
     proxy.is_closed = False
-    assert journal.head(STREAM) == 1  # settled here: what is read from now on counts
+    # Settled here: what is read from now on counts.
+    answer = journal.head(STREAM) if question == "head" else journal.append(STREAM, 1, [], ts=2)
+    assert answer == 1
     proxy.release()
     assert payloads_of(journal) == payloads_of(direct) == [b"1"]
     assert journal.append(STREAM, 1, [b"2"], ts=3) == 2
@@ -258,17 +282,32 @@ def test_append_that_is_not_synced_in_time_is_unavailable_and_found_by_reading(s
     def slow_disk():
         waits.append(1)
         if len(waits) <= 2:
-            raise redis.TimeoutError("the server's disk is too slow or failing")
+            raise redis.TimeoutError("not synced in time")
 
     monkeypatch.setattr(journal, "_must_wait", True)
     monkeypatch.setattr(journal, "_wait_for_disk", slow_disk)
-    with pytest.raises(JournalUnavailable, match="too slow"):
+    with pytest.raises(JournalUnavailable, match="not synced in time"):
         journal.append(STREAM, epoch, [b"1"], ts=1)
-    with pytest.raises(JournalUnavailable, match="too slow"):
+    with pytest.raises(JournalUnavailable, match="not synced in time"):
         journal.head(STREAM)  # not told before it is safe
     assert journal.head(STREAM) == 1
     assert journal.append(STREAM, epoch, [b"2"], ts=2) == 2
     assert len(waits) == 4
+    journal.close()
+
+
+def test_sync_that_is_refused_leaves_the_outcome_open(server, monkeypatch):
+    with server.client() as client:
+        client.execute_command("ACL SETUSER", "guest", "on", "nopass", "~*", "+@all", "-incr")
+    journal = RedisJournal(f"unix://guest:any@{server.socket}")
+    epoch = journal.acquire(STREAM, "owner")
+    monkeypatch.setattr(journal, "_must_wait", True)
+    with pytest.raises(JournalUnavailable, match="not synced in time"):
+        journal.append(STREAM, epoch, [b"1"], ts=1)
+    with pytest.raises(JournalUnavailable, match="not synced in time"):
+        journal.head(STREAM)
+    monkeypatch.undo()
+    assert payloads_of(journal) == [b"1"]
     journal.close()
 
 

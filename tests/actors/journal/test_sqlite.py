@@ -211,6 +211,29 @@ def test_older_copy_of_the_file_is_told_apart_from_the_newest(tmp_path):
     journal.close()
 
 
+def test_lease_that_is_gone_is_told(tmp_path):
+    folder = tmp_path / "journal"
+    write(folder, 8).close()
+    old = (folder / FILE).read_bytes()
+    journal = SqliteJournal(folder)
+    assert journal.acquire(STREAM, "successor") == 3
+    journal.close()
+    (folder / FILE).write_bytes(old)
+    journal = SqliteJournal(folder)
+    with pytest.raises(JournalCorrupt, match="up to epoch 3 were acknowledged"):
+        journal.acquire(STREAM, "third")
+    journal.close()
+
+
+def test_read_behind_a_missing_record_names_the_one_before(copy):
+    edit(copy, "DELETE FROM record WHERE seq = 50")
+    journal = SqliteJournal(copy)
+    with pytest.raises(JournalCorrupt) as caught:
+        list(journal.read(STREAM, after=50))
+    assert caught.value.last_good == 49
+    journal.close()
+
+
 def test_file_that_is_gone_is_a_loss_and_says_so(copy):
     (copy / FILE).unlink()
     journal = SqliteJournal(copy)
@@ -241,6 +264,12 @@ def test_file_of_a_newer_version_is_refused(copy):
     journal.close()
 
 
+def test_every_commit_is_synced(tmp_path):
+    journal = write(tmp_path, 8)
+    assert journal._files[STREAM]._value("PRAGMA synchronous") == 2  # FULL
+    journal.close()
+
+
 def test_files_belong_to_the_owner_alone(tmp_path):
     journal = write(tmp_path / "journal", 8)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "journal").iterdir()}
@@ -257,7 +286,7 @@ def test_file_locked_by_another_process_is_unavailable_until_it_is_free(tmp_path
     journal = write(tmp_path, 8)
     other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(JournalUnavailable, match="locked"):
+    with pytest.raises(JournalUnavailable, match="locked.*try again"):
         journal.append(STREAM, 2, [b"9"], ts=1)
     assert journal.verify(STREAM) == 8  # readers are not held up
     other.execute("ROLLBACK")

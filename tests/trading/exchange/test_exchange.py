@@ -24,11 +24,9 @@ from trading.identifiers import (
     InstrumentId,
     MachineName,
     StrategyId,
-    VenueOrderId,
 )
 from trading.outcomes import JournalUnavailable, LinkUp, Started
 from trading.reports import FillReport, OrderStatusReport
-from trading.values import OrderType
 
 AAA, BBB = InstrumentId("AAA.XNAS"), InstrumentId("BBB.XNAS")
 
@@ -367,6 +365,12 @@ def test_fact_about_a_closed_order_is_an_illegal_transition(desk):
         desk.fold([*desk.events, desk.events[-1]])
 
 
+def test_fill_above_the_open_quantity_is_an_illegal_transition(desk):
+    desk.submit("o", "BUY", 150, "100.10")  # 100 filled, 50 rest
+    with pytest.raises(InvalidTransition, match="filled 100/150"):
+        desk.fold([*desk.events, desk.events[-1]])
+
+
 def test_fact_of_somebody_else_is_an_error(desk):
     foreign = OrderRejected(
         client_order_id=ClientOrderId("o"),
@@ -383,17 +387,30 @@ def test_fact_of_somebody_else_is_an_error(desk):
 # -- facts that a crash cut off
 
 
-def test_start_finishes_orders_that_a_crash_interrupted(desk):
-    desk.submit("market", "BUY", 150)
+def restored_up_to_the_acceptance_of(desk, key):
+    accepted = [
+        number
+        for number, event in enumerate(desk.events)
+        if isinstance(event, OrderAccepted) and event.client_order_id == key
+    ]
+    torn = desk.fold(desk.events[: accepted[0] + 1])
+    torn.handle(Started(epoch=2), now=5)
+    torn.validate()
+    return torn
+
+
+def test_start_cancels_a_market_order_that_a_crash_interrupted(desk):
+    desk.submit("o", "BUY", 150)
+    (order,) = restored_up_to_the_acceptance_of(desk, "o").orders(AccountId("A"))
+    assert (order.status, order.filled_qty) == ("CANCELED", 0)
+
+
+def test_start_finishes_a_trade_at_the_price_of_the_older_order(desk):
     desk.submit("maker", "SELL", 10, "100.05", account="B")
-    desk.submit("taker", "BUY", 20, "100.05")
-    accepted = [n for n, e in enumerate(desk.events) if isinstance(e, OrderAccepted)]
-    for end, key, status in ((accepted[0], "market", "CANCELED"), (accepted[2], "taker", "")):
-        torn = desk.fold(desk.events[: end + 1])
-        torn.handle(Started(epoch=2), now=5)
-        torn.validate()
-        orders = {o.client_order_id: o for o in torn.orders(AccountId("A"))}
-        assert status in {"", orders[key].status}
-    assert orders["taker"].filled_qty == 10
-    assert orders["taker"].order_type is OrderType.LIMIT
-    assert orders["taker"].venue_order_id == VenueOrderId("paper-O3")
+    desk.submit("taker", "BUY", 20, "100.08")
+    torn = restored_up_to_the_acceptance_of(desk, "taker")
+    (maker,), (taker,) = torn.fills(AccountId("B")), torn.fills(AccountId("A"))
+    assert (maker.last_px, maker.liquidity_side) == (Decimal("100.05"), "MAKER")
+    assert (taker.last_px, taker.liquidity_side) == (Decimal("100.05"), "TAKER")
+    (order,) = torn.orders(AccountId("A"))
+    assert (order.status, order.leaves_qty) == ("PARTIALLY_FILLED", 10)

@@ -70,10 +70,11 @@ def test_taker_gets_the_price_of_the_resting_order(desk):
     ]
 
 
-def test_the_crowd_trades_before_us_at_one_price(desk):
-    desk.submit("maker", "SELL", 50, "100.10", account="B")
-    desk.submit("taker", "BUY", 120)
-    assert desk.fills("maker") == [("maker", "20", "100.10")]
+@pytest.mark.parametrize(("taker", "price"), [("BUY", "100.10"), ("SELL", "99.90")])
+def test_the_crowd_trades_before_us_at_one_price(desk, taker, price):
+    desk.submit("maker", "SELL" if taker == "BUY" else "BUY", 50, price, account="B")
+    desk.submit("taker", taker, 120)
+    assert desk.fills("maker") == [("maker", "20", price)]
 
 
 def test_better_price_trades_before_earlier_time(open_desk):
@@ -245,11 +246,12 @@ def test_day_order_expires_before_the_new_prices_can_fill_it(desk):
     assert desk.fills() == []
 
 
-def test_day_order_expires_at_the_first_slice_after_a_restart(desk):
+@pytest.mark.parametrize(("day", "status"), [(1, "ACCEPTED"), (2, "EXPIRED")])
+def test_restart_does_not_forget_the_day_of_an_order(desk, day, status):
     desk.submit("o", "BUY", 10, "90.00")
     desk.restart()
-    desk.market(100.0, day=3)
-    assert desk.status("o") == "EXPIRED"
+    desk.market(100.0, day=day)
+    assert desk.status("o") == status
 
 
 def test_shrinking_keeps_the_place_in_the_queue(open_desk):

@@ -68,7 +68,7 @@ class NaiveMatcher:
 
 
 @settings(deadline=None, max_examples=120)
-@given(st.lists(st.one_of(ORDER, ORDER, CHANGE, CANCEL), min_size=1, max_size=40))
+@given(st.lists(st.one_of(ORDER, ORDER, ORDER, CHANGE, CANCEL), min_size=10, max_size=40))
 def test_fills_equal_those_of_the_naive_matcher(new_desk, actions):
     desk = new_desk(liquidity=Liquidity(levels=0))
     desk.market(100.0)

@@ -275,6 +275,18 @@ def test_partial_fills_of_one_exit_are_one_loss(desk):
     assert desk.gate.state.counters().consecutive_losses == 1
 
 
+def test_loss_that_ends_by_a_cancel_opens_the_breaker_too(desk):
+    lose(desk, 4)
+    desk.trade("A", "BUY", 2, 100)
+    order = desk.order("A", "SELL", 2)
+    desk.handle(order)
+    desk.submitted(order)
+    desk.filled(order, 99, quantity=1)
+    assert desk.trading_state == ("ACTIVE", "")
+    desk.canceled(order)
+    assert desk.trading_state == ("REDUCING", "RISK_CONSECUTIVE_LOSSES")
+
+
 def test_run_of_losses_survives_a_restart(desk):
     lose(desk, 4)
     desk.start()

@@ -133,11 +133,8 @@ def test_halted_state_passes_only_protective_exits_that_reduce():
 
 
 def test_operator_states_are_denied_by_their_own_codes():
-    halted, reducing = (Hold(state, "OPERATOR", "x") for state in ("HALTED", "REDUCING"))
-    assert code(hold=msgspec.structs.replace(halted, state=TradingState.HALTED)) == "RISK_HALTED"
-    assert (
-        code(hold=msgspec.structs.replace(reducing, state=TradingState.REDUCING)) == "RISK_REDUCING"
-    )
+    assert code(hold=Hold(TradingState.HALTED, "OPERATOR")) is RefusalCode.RISK_HALTED
+    assert code(hold=Hold(TradingState.REDUCING, "OPERATOR")) is RefusalCode.RISK_REDUCING
 
 
 def test_data_is_stale_above_the_age_and_when_there_is_none():

@@ -2,10 +2,10 @@ from decimal import Decimal
 
 import pytest
 
-from trading.commands import CancelOrder, PermittedOrder
+from trading.commands import CancelOrder, PermittedOrder, SetTradingState
 from trading.events import KillSwitchTripped, OrderRejected
 from trading.risk.limits import RiskLimits
-from trading.values import OrderType
+from trading.values import OrderType, TradingState
 
 SECOND = 1_000_000_000
 
@@ -73,14 +73,13 @@ def test_trailing_stop_of_a_short_follows_the_lowest_price(desk):
     assert [order.purpose for order in exits(desk)] == ["trailing_stop"]
 
 
-def test_exit_is_not_repeated_while_it_works_and_gives_the_same_id_again(long):
+def test_exit_is_not_repeated_while_it_works(long):
     move(long, 97)
     (order,) = exits(long)
     long.submitted(order)
     move(long, 96, 95)
     assert exits(long) == [order]
-    again = long.gate.exits.stops
-    assert again.armed()[0]["strategy"] == "one"
+    assert [stop["strategy"] for stop in long.gate.view()["stops"]] == ["one"]
 
 
 def test_exit_that_the_venue_refused_is_asked_for_again_a_second_later(long):
@@ -175,17 +174,15 @@ def test_no_exit_while_the_kill_switch_is_latched_or_the_gate_is_not_ready(long)
     assert exits(long) == []
 
 
-def test_exit_passes_a_halted_state_and_an_empty_throttle(new_desk, limits_with):
-    limits = limits_with(max_daily_loss=Decimal(100), max_orders_per_second=1)
-    desk = new_desk(limits)
+def test_exit_passes_a_halted_state_and_an_empty_throttle(new_desk):
+    desk = new_desk(RiskLimits(max_orders_per_second=1))
     desk.prices(A=100, B=50)
-    desk.slice()
     desk.trade("A", "BUY", 50, 100)
-    desk.trade("B", "BUY", 60, 50) if desk.gate.state.throttle.tokens(desk.now) >= 1 else None
+    assert desk.ask("B", quantity=1) == "RISK_ORDER_RATE"
+    desk.handle(SetTradingState(state=TradingState.HALTED, actor="ann", reason="x"))
     desk.sent.clear()
     move(desk, 97)
-    (order,) = exits(desk)
-    assert order.purpose == "stop_loss"
+    assert [order.purpose for order in exits(desk)] == ["stop_loss"]
 
 
 def test_stops_switched_off_ask_for_nothing(new_desk):

@@ -1,0 +1,1 @@
+"""Adapters to venues: each offers `trading.ports.VenuePort` for one account."""

@@ -1,0 +1,386 @@
+"""The ledger: the account folded from its fills, valued at each bar slice, measured per strategy."""
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from decimal import Decimal
+from itertools import pairwise
+from math import sqrt
+from statistics import fmean, stdev
+from typing import Any
+
+import msgspec
+
+from trading.account import Account
+from trading.codec import digest_of
+from trading.data import BarSlice, BookTop
+from trading.effects import Append, Effect
+from trading.events import (
+    EquityMarked,
+    Event,
+    OrderDenied,
+    OrderEvent,
+    OrderFilled,
+    OrderSubmitted,
+)
+from trading.identifiers import (
+    AccountId,
+    InstrumentId,
+    MachineName,
+    StrategyId,
+    StreamName,
+    Venue,
+    account_stream,
+    machine_name,
+)
+from trading.instruments import Instrument
+from trading.messages import Message
+from trading.order import Order
+from trading.outcomes import JournalRecovered, JournalUnavailable
+from trading.position import EXACT, Position, exact_sum
+from trading.reconciliation import EXTERNAL
+from trading.values import NANOS_PER_SECOND, ZERO, OrderStatus
+
+_DAY_NS = 86_400 * NANOS_PER_SECOND
+DAYS_PER_YEAR = 252
+
+
+class LedgerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of one ledger.
+
+    Attributes
+    ----------
+    initial_cash : Decimal
+        Cash of the account before its first fill, in account currency.
+    capital : mapping of strategy to Decimal
+        What each strategy was given: the base of its return. Strategies that are not listed
+        (`EXTERNAL`, `KILL`) show a profit but no return.
+    recent : int
+        How many orders and fills the view shows.
+    """
+
+    venue: Venue
+    account_id: AccountId
+    initial_cash: Decimal
+    instruments: tuple[Instrument, ...]
+    capital: Mapping[StrategyId, Decimal]
+    recent: int = 50
+
+
+class Curve:
+    """A value over time: its largest fall, and the Sharpe ratio of its daily changes.
+
+    Floats: this is looked at, it moves no money. A day is a UTC day of market time and counts with
+    its last value; the first day is compared with the value at the start.
+    """
+
+    def __init__(self, start: Decimal) -> None:
+        self._peak = start
+        self._start = float(start)
+        self._daily: dict[int, float] = {}
+        self.max_drawdown = 0.0
+
+    def add(self, ts_event: int, value: Decimal) -> None:
+        self._peak = max(self._peak, value)
+        self.max_drawdown = max(self.max_drawdown, self.drawdown(value))
+        self._daily[ts_event // _DAY_NS] = float(value)
+
+    def drawdown(self, value: Decimal) -> float:
+        """Return (peak - value) / peak, in [0, ...); 0 at or above the peak."""
+        peak = self._peak
+        return float((peak - value) / peak) if peak > 0 and value < peak else 0.0
+
+    def sharpe(self) -> float | None:
+        """Return sqrt(252) * mean / standard deviation (n - 1) of the daily returns, zero rate.
+
+        None with fewer than two returns, with a value of zero or less, or when nothing varies.
+        """
+        values = [self._start, *self._daily.values()]
+        if len(values) < 3 or min(values) <= 0:
+            return None
+        returns = [after / before - 1.0 for before, after in pairwise(values)]
+        spread = stdev(returns)
+        return sqrt(DAYS_PER_YEAR) * fmean(returns) / spread if spread > 0 else None
+
+
+class Ledger:
+    """Follows the account's stream; writes one `EquityMarked` per bar slice.
+
+    Prices come from the book and are never journalled: after a restart a position counts at cost
+    until its first price. A slice is marked once, also across restarts.
+    """
+
+    def __init__(self, config: LedgerConfig) -> None:
+        self.config = config
+        self._instruments = {each.instrument_id: each for each in config.instruments}
+        self._account = Account(config.initial_cash)
+        self._orders: dict[str, Order] = {}
+        self._submitted_count = 0
+        self._traded: Counter[StrategyId] = Counter()
+        self._denials: Counter[str] = Counter()
+        self._recent_orders: deque[Order] = deque(maxlen=config.recent)
+        self._recent_fills: deque[tuple[OrderFilled, Decimal]] = deque(maxlen=config.recent)
+        self._curve = Curve(config.initial_cash)
+        self._curves = {name: Curve(capital) for name, capital in config.capital.items()}
+        self._marked = 0
+        self._ts_event = 0
+        self._prices: dict[InstrumentId, Decimal] = {}
+        self._bad_price_count = 0
+        self._is_journal_up = True
+
+    @property
+    def name(self) -> MachineName:
+        return machine_name("ledger", self.config.account_id)
+
+    @property
+    def stream(self) -> StreamName:
+        return StreamName(f"ledger:{self.config.account_id}")
+
+    @property
+    def follows(self) -> tuple[StreamName, ...]:
+        return (account_stream(self.config.venue, self.config.account_id),)
+
+    @property
+    def subscribes(self) -> tuple[str, ...]:
+        return (f"book.{self.config.venue}.",)
+
+    def handle(self, message: Message, now: int) -> list[Effect]:
+        match message:
+            case BookTop():
+                self._price_from_top(message)
+            case BarSlice():
+                return self._mark(message, now)
+            case Event():
+                self.apply(message)
+            case JournalUnavailable():
+                self._is_journal_up = False
+            case JournalRecovered():
+                self._is_journal_up = True
+            case _:
+                pass  # links and timers are no business of a ledger
+        return []
+
+    def apply(self, event: Event) -> None:
+        match event:
+            case EquityMarked():
+                self._apply_mark(event)
+            case OrderEvent():
+                self._apply_order(event)
+            case _:
+                pass  # the account's other facts move no money
+
+    def view(self) -> Mapping[str, Any]:
+        account = self._account
+        gross, net = account.exposure(self._prices)
+        equity = account.equity(self._prices)
+        positions = account.positions()
+        unrealized = exact_sum(self._unrealized(key, one) for key, one in positions.items())
+        return {
+            "equity": equity,
+            "initial": self.config.initial_cash,
+            "cash": account.cash,
+            "realized_pnl": account.realized_pnl(),
+            "unrealized_pnl": unrealized,
+            "commissions": account.commissions(),
+            "gross": gross,
+            "net": net,
+            "drawdown": self._curve.drawdown(equity),
+            "max_drawdown": self._curve.max_drawdown,
+            "sharpe": self._curve.sharpe(),
+            "positions": [
+                self._position_view(key, positions[key])
+                for key in sorted(positions)
+                if not positions[key].is_flat
+            ],
+            "strategies": {name: self._strategy_view(name) for name in self._strategies()},
+            "recent_orders": [_order_view(order) for order in reversed(self._recent_orders)],
+            "recent_fills": [_fill_view(*item) for item in reversed(self._recent_fills)],
+            "orders": self._order_counts(),
+            "bad_prices": self._bad_price_count,
+            "sequence": self._marked,
+            "ts_event": self._ts_event,
+        }
+
+    def state_hash(self) -> str:
+        account = self._account
+        positions = {
+            f"{strategy}/{key}": (one.quantity, one.cost, one.realized_pnl, one.commissions)
+            for (strategy, key), one in account.strategy_positions().items()
+        }
+        statuses = {key: order.status for key, order in self._orders.items()}
+        return digest_of(
+            (account.cash, positions, statuses, self._marked, self._curve.max_drawdown)
+        )
+
+    def validate(self) -> None:
+        self._account.validate()
+        fills = sum(len(order.trade_ids) for order in self._orders.values())
+        assert fills == len(self._account.trade_ids), "orders and account disagree on the fills"
+
+    # -- the fold
+
+    def _apply_mark(self, event: EquityMarked) -> None:
+        self._marked = max(self._marked, event.sequence)
+        self._ts_event = event.ts_event
+        self._curve.add(event.ts_event, event.equity)
+        for strategy_id, profit, _ in event.by_strategy:
+            curve = self._curves.get(strategy_id)
+            if curve is not None:
+                capital = self.config.capital[strategy_id]
+                curve.add(event.ts_event, EXACT.add(capital, profit))
+
+    def _apply_order(self, event: OrderEvent) -> None:
+        order = self._orders.get(event.client_order_id)
+        if order is None:
+            order = self._orders[event.client_order_id] = Order.of(event)
+            self._recent_orders.append(order)
+        is_first_fill = isinstance(event, OrderFilled) and not order.trade_ids
+        order.apply(event)
+        if isinstance(event, OrderFilled) and not self._account.has_fill(event.trade_id):
+            self._recent_fills.append((event, self._account.apply_fill(event)))
+            self._traded[order.strategy_id] += is_first_fill
+        elif isinstance(event, OrderDenied):
+            self._denials[event.code] += 1
+        elif isinstance(event, OrderSubmitted) and event.strategy_id != EXTERNAL:
+            self._submitted_count += 1
+
+    # -- prices and marks
+
+    def _price_from_top(self, top: BookTop) -> None:
+        is_two_sided = top.bid_px > 0 and top.ask_px > 0  # False for NaN too
+        middle = (top.bid_px + top.ask_px) / 2 if is_two_sided else 0.0
+        self._set_price(top.instrument_id, middle)
+
+    def _set_price(self, key: InstrumentId, value: float) -> None:
+        """Keep the price on the instrument's grid; one that makes no sense is counted and dropped."""
+        instrument = self._instruments.get(key)
+        try:
+            if instrument is not None:
+                self._prices[key] = instrument.price(value)
+                return
+        except ValueError:
+            pass  # not finite, or not positive
+        self._bad_price_count += 1
+
+    def _mark(self, bars: BarSlice, now: int) -> list[Effect]:
+        if bars.sequence <= self._marked:
+            return []
+        for bar in bars.bars:
+            self._set_price(bar.instrument_id, bar.close)
+        if not self._is_journal_up:
+            return []
+        gross, net = self._account.exposure(self._prices)
+        event = EquityMarked(
+            ts_event=bars.ts_event,
+            ts_init=now,
+            correlation_id=bars.correlation_id,
+            causation_id=bars.causation_id,
+            account_id=self.config.account_id,
+            sequence=bars.sequence,
+            equity=self._account.equity(self._prices),
+            cash=self._account.cash,
+            gross=gross,
+            net=net,
+            by_strategy=tuple(
+                (name, self._profit(name), self._gross(name)) for name in self._strategies()
+            ),
+        )
+        self.apply(event)
+        return [Append(event)]
+
+    # -- strategies
+
+    def _strategies(self) -> list[StrategyId]:
+        """Return the configured strategies, then others that have traded."""
+        others = {strategy for strategy, _ in self._account.strategy_positions()}
+        return [*self.config.capital, *sorted(others - self.config.capital.keys())]
+
+    def _held(self, strategy_id: StrategyId) -> list[tuple[InstrumentId, Position]]:
+        held = self._account.strategy_positions()
+        return [(key, one) for (strategy, key), one in held.items() if strategy == strategy_id]
+
+    def _profit(self, strategy_id: StrategyId) -> Decimal:
+        """Return realised plus unrealised profit less commissions; exact."""
+        return exact_sum(
+            EXACT.add(EXACT.subtract(one.realized_pnl, one.commissions), self._unrealized(key, one))
+            for key, one in self._held(strategy_id)
+        )
+
+    def _gross(self, strategy_id: StrategyId) -> Decimal:
+        held = self._held(strategy_id)
+        return exact_sum(one.value(self._prices.get(key)).copy_abs() for key, one in held)
+
+    def _unrealized(self, key: InstrumentId, position: Position) -> Decimal:
+        return EXACT.subtract(position.value(self._prices.get(key)), position.cost)
+
+    # -- the view
+
+    def _position_view(self, key: InstrumentId, position: Position) -> dict[str, Any]:
+        price = self._prices.get(key)
+        return {
+            "instrument_id": key,
+            "quantity": position.quantity,
+            "avg_px": position.avg_px,
+            "last_px": price,
+            "value": position.value(price),
+            "unrealized_pnl": self._unrealized(key, position),
+            "realized_pnl": position.realized_pnl,
+        }
+
+    def _strategy_view(self, strategy_id: StrategyId) -> dict[str, Any]:
+        """Describe one strategy; `trades` counts its orders that were filled, wholly or in part."""
+        capital = self.config.capital.get(strategy_id, ZERO)
+        curve = self._curves.get(strategy_id)
+        profit = self._profit(strategy_id)
+        return {
+            "capital": capital,
+            "profit": profit,
+            "return": float(profit / capital) if capital > 0 else 0.0,
+            "sharpe": None if curve is None else curve.sharpe(),
+            "max_drawdown": 0.0 if curve is None else curve.max_drawdown,
+            "exposure": self._gross(strategy_id),
+            "trades": self._traded[strategy_id],
+        }
+
+    def _order_counts(self) -> dict[str, Any]:
+        """Count orders by how they ended; `submitted` leaves out those that others sent."""
+        counts = Counter(order.status for order in self._orders.values())
+        return {
+            "submitted": self._submitted_count,
+            "filled": counts[OrderStatus.FILLED],
+            "canceled": counts[OrderStatus.CANCELED],
+            "expired": counts[OrderStatus.EXPIRED],
+            "rejected": counts[OrderStatus.REJECTED],
+            "denied": dict(sorted(self._denials.items())),
+            "open": sum(order.is_open for order in self._orders.values()),
+        }
+
+
+def _order_view(order: Order) -> dict[str, Any]:
+    return {
+        "client_order_id": order.client_order_id,
+        "strategy_id": order.strategy_id,
+        "instrument_id": order.instrument_id,
+        "side": "" if order.side is None else str(order.side),
+        "quantity": order.quantity,
+        "filled_qty": order.filled_qty,
+        "avg_px": order.avg_px,
+        "status": str(order.status),
+        "code": order.code,
+        "purpose": order.request.purpose if order.request else "",
+        "ts_last": order.ts_last,
+    }
+
+
+def _fill_view(fill: OrderFilled, realized: Decimal) -> dict[str, Any]:
+    return {
+        "ts_event": fill.ts_event,
+        "strategy_id": fill.strategy_id,
+        "instrument_id": fill.instrument_id,
+        "side": str(fill.side),
+        "quantity": fill.last_qty,
+        "price": fill.last_px,
+        "commission": fill.commission,
+        "realized_pnl": realized,
+        "purpose": fill.purpose,
+        "trade_id": fill.trade_id,
+    }
