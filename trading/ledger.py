@@ -246,8 +246,8 @@ class Ledger:
     # -- prices and marks
 
     def _price_from_top(self, top: BookTop) -> None:
-        is_two_sided = top.bid_px > 0 and top.ask_px > 0  # False for NaN too
-        middle = (top.bid_px + top.ask_px) / 2 if is_two_sided else 0.0
+        makes_sense = 0 < top.bid_px <= top.ask_px  # not so for NaN, one side, or a crossed book
+        middle = (top.bid_px + top.ask_px) / 2 if makes_sense else 0.0
         self._set_price(top.instrument_id, middle)
 
     def _set_price(self, key: InstrumentId, value: float) -> None:

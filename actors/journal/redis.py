@@ -167,8 +167,8 @@ class RedisJournal(ChainedJournal):
         with self._client.pipeline(transaction=False) as pipeline:
             pipeline.incr(f"{self._prefix}:syncs")
             pipeline.execute_command("WAITAOF", 1, 0, SYNC_TIMEOUT_MS)
-            _, synced = pipeline.execute(raise_on_error=False)
-        if not isinstance(synced, list) or synced[0] < 1:
+            written, synced = pipeline.execute(raise_on_error=False)
+        if not (isinstance(written, int) and isinstance(synced, list) and synced[0] == 1):
             # Not a refusal: the swap before this may have happened.
             raise self._driver.TimeoutError("its append-only file is not synced in time")
 

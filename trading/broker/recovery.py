@@ -4,7 +4,7 @@ from trading.broker.reports import MISSING_FILLS, Reports
 from trading.broker.resolution import Resolution, Until
 from trading.broker.state import BrokerState
 from trading.commands import QueryMassStatus
-from trading.effects import CallVenue, Effect, SetTimer
+from trading.effects import CallVenue, CancelTimer, Effect, SetTimer
 from trading.events import AccountReconciled
 from trading.identifiers import ClientOrderId
 from trading.order import Order
@@ -126,8 +126,8 @@ class Recovery:
         if self._reports.lacks_fills():
             effects.append(SetTimer(MISSING_FILLS, now + config.delay(2)))
         if config.reconcile_interval_ns > 0:
-            effects.append(SetTimer(RECONCILE, now + config.reconcile_interval_ns))
-        return effects
+            return [*effects, SetTimer(RECONCILE, now + config.reconcile_interval_ns)]
+        return [*effects, CancelTimer(RECONCILE)]
 
     def _reconciled(
         self, result: Reconciliation, status: MassStatus, now: int

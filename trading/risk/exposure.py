@@ -19,7 +19,10 @@ from trading.values import ZERO, OrderSide
 
 
 class Line:
-    """One instrument: position (signed units), working buys and sells (units), and their value."""
+    """One instrument: position (signed units), working buys and sells (units), and their value.
+
+    Counted at `price`; while there is none, the value is 0.
+    """
 
     __slots__ = ("buys", "price", "quantity", "sells", "value")
 
@@ -102,9 +105,7 @@ class ExposureLedger:
         """Ask for the price again; nothing to do for an instrument without exposure."""
         line = self._lines.get(instrument_id)
         if line is not None:
-            self._leave(line)
-            line.price = self._price_of(instrument_id)
-            self._enter(line)
+            self._set_price(line, self._price_of(instrument_id))
 
     def validate(self) -> None:
         """Assert that the running sums equal a recomputation."""
@@ -120,23 +121,23 @@ class ExposureLedger:
         line = self._lines.get(instrument_id)
         if line is None:
             line = self._lines[instrument_id] = Line(self._price_of(instrument_id))
-            self._enter(line)
+            self.unpriced += line.price is None
         return line
 
     def _settle(self, instrument_id: InstrumentId, line: Line) -> None:
-        self._leave(line)
         if line.is_empty:
             del self._lines[instrument_id]
-            return
-        if line.price is None:
-            line.price = self._price_of(instrument_id)
-        self._enter(line)
+            self.unpriced -= line.price is None
+        if line.price is not None:
+            self._revalue(line)
 
-    def _leave(self, line: Line) -> None:
-        self.gross = EXACT.subtract(self.gross, line.value)
-        self.unpriced -= line.price is None
+    def _set_price(self, line: Line, price: Decimal | None) -> None:
+        if price is not None and price is not line.price:
+            self.unpriced -= line.price is None
+            line.price = price
+            self._revalue(line)
 
-    def _enter(self, line: Line) -> None:
-        line.value = ZERO if line.price is None else EXACT.multiply(line.units, line.price)
-        self.gross = EXACT.add(self.gross, line.value)
-        self.unpriced += line.price is None
+    def _revalue(self, line: Line) -> None:
+        value = ZERO if line.price is None else EXACT.multiply(line.units, line.price)
+        self.gross = EXACT.add(self.gross, EXACT.subtract(value, line.value))
+        line.value = value

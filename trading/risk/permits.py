@@ -72,9 +72,10 @@ def verify(
     """
     if permit is None:
         return RefusalCode.RISK_PERMIT_MISSING
-    expected = _signature(key, digest(order), permit.risk_epoch, permit.expires_at)
+    order_hash = digest(order)
+    expected = _signature(key, order_hash, permit.risk_epoch, permit.expires_at)
     is_ours = hmac.compare_digest(_bytes(expected), _bytes(permit.signature))
-    is_this_order = hmac.compare_digest(_bytes(digest(order)), _bytes(permit.order_hash))
+    is_this_order = hmac.compare_digest(_bytes(order_hash), _bytes(permit.order_hash))
     if not (is_ours and is_this_order) or permit.expires_at - now > PERMIT_TTL_NS_MAX:
         return RefusalCode.RISK_PERMIT_INVALID
     if permit.risk_epoch < min_epoch:

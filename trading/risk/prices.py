@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from math import isfinite
 
 from trading.data import BookTop
 from trading.identifiers import InstrumentId
@@ -17,11 +16,16 @@ class Quote:
 
     __slots__ = ("ask_px", "bid_px", "exposure_px", "seen_at")
 
-    def __init__(self, bid_px: float, ask_px: float, seen_at: int) -> None:
-        self.bid_px = bid_px
-        self.ask_px = ask_px
-        self.seen_at = seen_at
+    def __init__(self) -> None:
+        self.bid_px = self.ask_px = 0.0
+        self.seen_at = 0
         self.exposure_px: Decimal | None = None
+
+    def take(self, top: BookTop) -> None:
+        if top.bid_px != self.bid_px or top.ask_px != self.ask_px:
+            self.bid_px, self.ask_px = top.bid_px, top.ask_px
+            self.exposure_px = None  # worked out when somebody asks
+        self.seen_at = top.ts_init
 
 
 class Prices:
@@ -39,15 +43,19 @@ class Prices:
 
     def update(self, top: BookTop) -> bool:
         """Take a quote over; False, and counted, when it is no usable one."""
-        low, high = top.bid_px, top.ask_px
         tick = self._ticks.get(top.instrument_id)
-        if tick is None or not (isfinite(low) and isfinite(high) and tick <= low and tick <= high):
+        # A comparison with NaN is false, so this refuses it too.
+        if (
+            tick is None
+            or not tick <= top.bid_px <= _PRICE_MAX
+            or not tick <= top.ask_px <= _PRICE_MAX
+        ):
             self.bad_count += 1
             return False
-        if low > _PRICE_MAX or high > _PRICE_MAX:
-            self.bad_count += 1
-            return False
-        self._quotes[top.instrument_id] = Quote(low, high, top.ts_init)
+        quote = self._quotes.get(top.instrument_id)
+        if quote is None:
+            quote = self._quotes[top.instrument_id] = Quote()
+        quote.take(top)
         return True
 
     def note_fill(self, instrument_id: InstrumentId, price: Decimal) -> None:

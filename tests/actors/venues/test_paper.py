@@ -1,0 +1,492 @@
+"""The paper venue over real sockets, against an exchange that answers, loses, repeats and dies."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from actors.venue_calls import call_venue
+from actors.venues.paper.adapter import PaperVenue, open_paper
+from trading.commands import CancelAllOrders, CancelOrder, ReplaceOrder, SubmitOrder
+from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
+from trading.outcomes import (
+    CancelAcknowledged,
+    CancelAllAcknowledged,
+    CancelOutcomeUnknown,
+    CancelRefused,
+    MassStatusReceived,
+    OrderQueried,
+    QueryFailed,
+    ReplaceAcknowledged,
+    SubmitAcknowledged,
+    SubmitNotSent,
+    SubmitOutcomeUnknown,
+    SubmitRefused,
+    VenueConnected,
+    VenueDisconnected,
+)
+from trading.reports import (
+    AccountReport,
+    FillReport,
+    MassStatus,
+    OrderStatusReport,
+    PositionReport,
+)
+from trading.values import OrderSide, OrderStatus, OrderType, TimeInForce
+
+SECRET = bytes(range(32))
+KEY, ACCOUNT, APPLE = "c" * 32, "DEMO", "AAPL.XNAS"
+SUBMIT = SubmitOrder(
+    correlation_id="feed:paper/1",
+    client_order_id=KEY,
+    account_id=ACCOUNT,
+    strategy_id="momentum",
+    instrument_id=APPLE,
+    side=OrderSide.BUY,
+    quantity=Decimal(10),
+)
+CANCEL = CancelOrder(client_order_id=KEY, account_id=ACCOUNT)
+REPLACE = ReplaceOrder(client_order_id=KEY, account_id=ACCOUNT, quantity=Decimal(5))
+CANCEL_ALL = CancelAllOrders(account_id=ACCOUNT)
+REPORT = OrderStatusReport(
+    account_id=ACCOUNT,
+    client_order_id=KEY,
+    venue_order_id="V1",
+    instrument_id=APPLE,
+    side=OrderSide.BUY,
+    order_type=OrderType.MARKET,
+    time_in_force=TimeInForce.DAY,
+    status=OrderStatus.ACCEPTED,
+    quantity=Decimal(10),
+    filled_qty=Decimal(0),
+)
+
+
+def fill(venue_seq, account_id=ACCOUNT):
+    return FillReport(
+        account_id=account_id,
+        client_order_id=KEY,
+        venue_order_id="V1",
+        trade_id=f"T{venue_seq}",
+        instrument_id=APPLE,
+        side=OrderSide.BUY,
+        last_qty=Decimal(1),
+        last_px=Decimal("10.50"),
+        commission=Decimal(0),
+        venue_seq=venue_seq,
+    )
+
+
+STATUS = MassStatus(
+    account_id=ACCOUNT,
+    open_orders=(REPORT,),
+    fills=(fill(1),),
+    positions=(
+        PositionReport(
+            account_id=ACCOUNT, instrument_id=APPLE, quantity=Decimal(1), avg_px=Decimal("10.50")
+        ),
+    ),
+    account=AccountReport(account_id=ACCOUNT, cash=Decimal(100)),
+)
+
+
+def saying(*messages):
+    return lambda request: list(messages)
+
+
+@pytest.fixture
+def session(heard):
+    """Connect to `exchange`, run `work(venue, heard)`, disconnect."""
+
+    def run(exchange, work, secret=None):
+        async def whole():
+            venue, listener = PaperVenue(ACCOUNT, secret), heard()
+            venue.set_endpoint(exchange.address.router, exchange.address.pub)
+            await venue.connect(listener)
+            try:
+                await listener.until(lambda: listener.count(VenueConnected))
+                async with asyncio.timeout(15):
+                    return await work(venue, listener)
+            finally:
+                await venue.disconnect()
+
+        return asyncio.run(whole())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("answer", "ask", "expected"),
+    [
+        (
+            SubmitAcknowledged(client_order_id=KEY, venue_order_id="V1"),
+            lambda venue: venue.submit(SUBMIT),
+            "V1",
+        ),
+        (CancelAcknowledged(client_order_id=KEY), lambda venue: venue.cancel(CANCEL), None),
+        (ReplaceAcknowledged(report=REPORT), lambda venue: venue.replace(REPLACE), REPORT),
+        (
+            CancelAllAcknowledged(client_order_ids=(KEY,)),
+            lambda venue: venue.cancel_all(CANCEL_ALL),
+            (KEY,),
+        ),
+        (
+            OrderQueried(client_order_id=KEY, report=REPORT),
+            lambda venue: venue.order_status(ACCOUNT, KEY),
+            REPORT,
+        ),
+        (
+            OrderQueried(client_order_id=KEY, report=None),
+            lambda venue: venue.order_status(ACCOUNT, KEY),
+            None,
+        ),
+        (
+            MassStatusReceived(mass_status=STATUS),
+            lambda venue: venue.mass_status(ACCOUNT, 0),
+            STATUS,
+        ),
+        (
+            MassStatusReceived(mass_status=STATUS),
+            lambda venue: venue.open_orders(ACCOUNT),
+            STATUS.open_orders,
+        ),
+        (
+            MassStatusReceived(mass_status=STATUS),
+            lambda venue: venue.executions_since(ACCOUNT, 5),
+            STATUS.fills,
+        ),
+        (
+            MassStatusReceived(mass_status=STATUS),
+            lambda venue: venue.positions(ACCOUNT),
+            STATUS.positions,
+        ),
+        (
+            MassStatusReceived(mass_status=STATUS),
+            lambda venue: venue.account(ACCOUNT),
+            STATUS.account,
+        ),
+    ],
+)
+def test_answer_of_the_exchange_is_the_result(start_exchange, session, answer, ask, expected):
+    exchange = start_exchange(saying(answer))
+
+    assert session(exchange, lambda venue, _: ask(venue)) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (SubmitRefused(client_order_id=KEY, code="NO_FUNDS", reason="poor"), VenueRefused),
+        (SubmitNotSent(client_order_id=KEY, reason="busy"), VenueUnreachable),
+        (SubmitOutcomeUnknown(client_order_id=KEY, reason="504"), OutcomeUnknown),
+        (CancelAcknowledged(client_order_id=KEY), OutcomeUnknown),
+        (STATUS, OutcomeUnknown),
+        (b"half an ans", OutcomeUnknown),
+    ],
+)
+def test_answer_that_is_no_acknowledgement_raises_what_it_says(
+    start_exchange, session, answer, error
+):
+    async def submit(venue, _):
+        with pytest.raises(error) as raised:
+            await venue.submit(SUBMIT)
+        return raised.value
+
+    assert type(session(start_exchange(saying(answer)), submit)) is error
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "ask"),
+    [
+        (
+            CancelRefused(client_order_id=KEY, code="UNKNOWN", reason="?"),
+            VenueRefused,
+            lambda venue: venue.cancel(CANCEL),
+        ),
+        (
+            CancelOutcomeUnknown(client_order_id=KEY, reason="?"),
+            OutcomeUnknown,
+            lambda venue: venue.cancel(CANCEL),
+        ),
+        (
+            QueryFailed(query="QueryOrder", reason="?"),
+            OutcomeUnknown,
+            lambda venue: venue.order_status(ACCOUNT, KEY),
+        ),
+        (
+            QueryFailed(query="QueryMassStatus", reason="?"),
+            OutcomeUnknown,
+            lambda venue: venue.mass_status(ACCOUNT, 0),
+        ),
+        (
+            QueryFailed(query="CancelAllOrders", reason="?"),
+            OutcomeUnknown,
+            lambda venue: venue.cancel_all(CANCEL_ALL),
+        ),
+        (
+            QueryFailed(query="ReplaceOrder", reason="?"),
+            OutcomeUnknown,
+            lambda venue: venue.replace(REPLACE),
+        ),
+    ],
+)
+def test_failure_of_the_other_calls_raises_what_it_says(
+    start_exchange, session, answer, error, ask
+):
+    async def work(venue, _):
+        with pytest.raises(error):
+            await ask(venue)
+
+    session(start_exchange(saying(answer)), work)
+
+
+def test_request_names_the_order_the_chain_and_an_id_of_its_own(start_exchange, session):
+    exchange = start_exchange(saying(SubmitAcknowledged(client_order_id=KEY, venue_order_id="V1")))
+
+    async def twice(venue, _):
+        await venue.submit(SUBMIT)
+        await venue.submit(SUBMIT)
+
+    session(exchange, twice)
+    session(exchange, twice)
+
+    assert [request.body for request in exchange.requests] == [SUBMIT] * 4
+    assert {request.correlation_id for request in exchange.requests} == {"feed:paper/1"}
+    assert len({request.request_id for request in exchange.requests}) == 4
+
+
+def test_lost_answer_leaves_the_call_open_until_its_caller_gives_up(start_exchange, session):
+    exchange = start_exchange(saying())
+
+    async def work(venue, _):
+        return await call_venue(venue, SUBMIT, 0.05, lambda: 9)
+
+    outcome = session(exchange, work)
+
+    assert isinstance(outcome, SubmitOutcomeUnknown)
+    assert len(exchange.requests) == 1
+
+
+def test_answer_that_comes_twice_or_too_late_disturbs_no_other_call(start_exchange, session):
+    first = CancelAcknowledged(client_order_id="first")
+    exchange = start_exchange(saying(first, first, first))
+
+    async def work(venue, _):
+        await venue.cancel(CANCEL)
+        exchange.answer = saying(SubmitAcknowledged(client_order_id=KEY, venue_order_id="V2"))
+        return await venue.submit(SUBMIT)
+
+    assert session(exchange, work) == "V2"
+
+
+def test_calls_at_the_same_time_get_each_its_own_answer(start_exchange, session):
+    def answer(request):
+        key = request.body.client_order_id
+        return [SubmitAcknowledged(client_order_id=key, venue_order_id=f"V-{key}")]
+
+    async def work(venue, _):
+        orders = [
+            SubmitOrder(
+                client_order_id=str(number),
+                account_id=ACCOUNT,
+                strategy_id="s",
+                instrument_id=APPLE,
+                side=OrderSide.BUY,
+                quantity=Decimal(1),
+            )
+            for number in range(200)
+        ]
+        return await asyncio.gather(*(venue.submit(order) for order in orders))
+
+    assert session(start_exchange(answer), work) == [f"V-{number}" for number in range(200)]
+
+
+def test_call_before_the_exchange_is_there_sends_nothing(run_dir, heard):
+    async def work():
+        venue = PaperVenue(ACCOUNT)
+        with pytest.raises(VenueUnreachable):
+            await venue.submit(SUBMIT)
+        await venue.connect(heard())
+        with pytest.raises(VenueUnreachable):
+            await venue.submit(SUBMIT)
+        venue.set_endpoint(f"ipc://{run_dir}/nobody.cmd", f"ipc://{run_dir}/nobody.pub")
+        with pytest.raises(VenueUnreachable):
+            await venue.submit(SUBMIT)
+        await venue.disconnect()
+
+    asyncio.run(work())
+
+
+def test_reports_arrive_in_order_and_a_gap_asks_for_reconciliation(start_exchange, session):
+    exchange = start_exchange()
+
+    async def work(_, heard):
+        exchange.publish(fill(4), fill(5), fill(5), fill(8), fill(7), fill(0), fill(9))
+        await heard.until(lambda: heard.count(FillReport) == 7)
+        return heard.messages[1:]
+
+    said = session(exchange, work)
+
+    assert [message.venue_seq for message in said if isinstance(message, FillReport)] == [
+        *(4, 5, 5, 8, 7, 0, 9)
+    ]
+    assert [type(message).__name__ for message in said].index("VenueConnected") == 4
+    assert sum(isinstance(message, VenueConnected) for message in said) == 1
+
+
+def test_report_that_cannot_be_read_asks_for_reconciliation(start_exchange, session):
+    exchange = start_exchange()
+
+    async def work(_, heard):
+        exchange.publish(b"\xc1 no message")
+        await heard.until(lambda: heard.count(VenueConnected) == 2)
+
+    session(exchange, work)
+
+
+def test_reports_of_another_account_are_not_ours(start_exchange, session):
+    exchange = start_exchange()
+
+    async def work(_, heard):
+        exchange.publish(fill(1, account_id="DEMO2"), topic="exec.paper.DEMO2")
+        exchange.publish(fill(2))
+        await heard.until(lambda: heard.count(FillReport) == 1)
+        return heard.messages[1:]
+
+    assert session(exchange, work) == [fill(2)]
+
+
+def test_every_report_after_connecting_arrives(start_exchange, heard):
+    """The subscription counts before `VenueConnected` is said: the first fill is not lost."""
+
+    def fill_then_acknowledge(request):
+        exchange.publish(fill(len(exchange.requests)))
+        return [CancelAcknowledged(client_order_id=KEY)]
+
+    exchange = start_exchange(fill_then_acknowledge)
+
+    async def once():
+        venue, listener = PaperVenue(ACCOUNT), heard()
+        await venue.connect(listener)
+        venue.set_endpoint(exchange.address.router, exchange.address.pub)
+        await listener.until(lambda: listener.count(VenueConnected))
+        await venue.cancel(CANCEL)
+        await listener.until(lambda: listener.count(FillReport))
+        await venue.disconnect()
+
+    for _ in range(25):
+        asyncio.run(once())
+
+
+def test_exchange_that_dies_makes_open_calls_unknown_and_its_successor_is_found(
+    start_exchange, session
+):
+    first = start_exchange(saying())
+
+    async def work(venue, heard):
+        first.publish(fill(1))
+        await heard.until(lambda: heard.count(FillReport) == 1)
+        call = asyncio.create_task(venue.submit(SUBMIT))
+        await asyncio.to_thread(first.asked.wait, 15)
+        first.stop()
+        with pytest.raises(OutcomeUnknown, match="lost"):
+            await call
+        await heard.until(lambda: heard.count(VenueDisconnected))
+        with pytest.raises(VenueUnreachable):
+            await venue.cancel(CANCEL)
+        second = start_exchange(incarnation="2")
+        venue.set_routes({"exchange:paper": second.address})
+        await heard.until(lambda: heard.count(VenueConnected) == 2)
+        await venue.cancel(CANCEL)
+        second.publish(fill(100), fill(101))
+        await heard.until(lambda: heard.count(FillReport) == 3)
+        return heard.messages, second.requests
+
+    messages, requests = session(first, work)
+
+    kinds = [type(message) for message in messages if not isinstance(message, FillReport)]
+    assert kinds == [VenueConnected, VenueDisconnected, VenueConnected]
+    assert [request.body for request in requests] == [CANCEL]
+
+
+def test_exchange_that_comes_back_at_the_same_address_is_found(start_exchange, session):
+    first = start_exchange(bind="127.0.0.1")
+    port = first.address.router.rpartition(":")[2]
+    first.stop()
+    first = start_exchange(bind=f"127.0.0.1:{port}")
+
+    async def work(venue, heard):
+        first.stop()
+        await heard.until(lambda: heard.count(VenueDisconnected))
+        start_exchange(incarnation="2", bind=f"127.0.0.1:{port}")
+        await heard.until(lambda: heard.count(VenueConnected) == 2)
+        await venue.cancel(CANCEL)
+
+    session(first, work)
+
+
+def test_move_to_another_address_while_connected_is_a_new_session(start_exchange, session):
+    first = start_exchange(saying(), bind="127.0.0.1")
+    second = start_exchange(incarnation="2", bind="127.0.0.1")
+
+    async def work(venue, heard):
+        call = asyncio.create_task(venue.submit(SUBMIT))
+        await asyncio.sleep(0)
+        venue.set_endpoint(second.address.router, second.address.pub)
+        with pytest.raises(OutcomeUnknown, match="moved"):
+            await call
+        await heard.until(lambda: heard.count(VenueConnected) == 2)
+        venue.set_endpoint(second.address.router, second.address.pub)
+        await venue.cancel(CANCEL)
+        return [type(message) for message in heard.messages]
+
+    assert session(first, work) == [VenueConnected, VenueDisconnected, VenueConnected]
+
+
+def test_disconnecting_ends_open_calls_as_unknown(start_exchange, session):
+    async def work(venue, _):
+        call = asyncio.create_task(venue.submit(SUBMIT))
+        await asyncio.sleep(0)
+        await venue.disconnect()
+        with pytest.raises(OutcomeUnknown, match="closed"):
+            await call
+
+    session(start_exchange(saying()), work)
+
+
+def test_member_of_the_cluster_gets_in_over_tcp(start_exchange, session):
+    exchange = start_exchange(bind="127.0.0.1", secret=SECRET)
+
+    session(exchange, lambda venue, _: venue.cancel(CANCEL), secret=SECRET)
+
+    assert len(exchange.requests) == 1
+
+
+@pytest.mark.parametrize("secret", [None, bytes(range(1, 33))], ids=["none", "other"])
+def test_stranger_finds_no_exchange(start_exchange, session, heard, secret):
+    exchange = start_exchange(bind="127.0.0.1", secret=SECRET)
+
+    async def work(member, _):
+        stranger, listener = PaperVenue(ACCOUNT, secret), heard()
+        stranger.set_endpoint(exchange.address.router, exchange.address.pub)
+        await stranger.connect(listener)
+        for _ in range(200):
+            await member.cancel(CANCEL)
+            with pytest.raises(VenueUnreachable):
+                await stranger.submit(SUBMIT)
+        exchange.publish(fill(1))
+        await member.cancel(CANCEL)
+        await stranger.disconnect()
+        return listener.messages
+
+    assert session(exchange, work, secret=SECRET) == []
+    assert {type(request.body) for request in exchange.requests} == {CancelOrder}
+
+
+def test_entry_point_opens_a_venue_that_can_do_everything():
+    venue = open_paper(ACCOUNT, SECRET)
+
+    assert venue.capabilities.order_types == frozenset(OrderType)
+    assert venue.capabilities.time_in_force == frozenset(TimeInForce)
+    assert venue.capabilities.can_replace
+    assert venue.capabilities.can_cancel_all

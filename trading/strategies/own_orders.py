@@ -1,0 +1,107 @@
+"""What a strategy knows of its own orders: a fold over the account's stream, and what is on its way."""
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+
+from trading.commands import SubmitOrder
+from trading.events import Event, OrderDenied, OrderEvent, OrderFilled, OrderSubmitted
+from trading.identifiers import ClientOrderId, InstrumentId, StrategyId
+from trading.order import Order
+from trading.values import NANOS_PER_SECOND, ZERO
+
+STOPS = frozenset({"stop_loss", "trailing_stop"})
+FORGET_AFTER_NS = 10 * NANOS_PER_SECOND
+"""An order that nobody mentions for so long after its expiry never left: risk may not approve it."""
+
+
+class OwnOrders:
+    """Positions, working orders and stops of one strategy.
+
+    Attributes
+    ----------
+    stopped : dict
+        Instruments that a stop closed, with the sign of the position that was closed. They are not
+        entered again in that direction until the strategy itself has changed its mind. A restart keeps
+        a stop that had ended without a new entry: it ends again at the next change of mind.
+    """
+
+    def __init__(self, strategy_id: StrategyId) -> None:
+        self._strategy_id = strategy_id
+        self.positions: dict[InstrumentId, Decimal] = {}
+        self.open_orders: dict[ClientOrderId, Order] = {}
+        self.closed_orders: dict[ClientOrderId, Order] = {}
+        self.stopped: dict[InstrumentId, int] = {}
+        self.denials: Counter[str] = Counter()
+        self._trades: set[str] = set()
+        self._in_flight: dict[ClientOrderId, SubmitOrder] = {}
+
+    def apply(self, event: Event) -> None:
+        """Fold one fact; those of other strategies do not concern us."""
+        if not isinstance(event, OrderEvent) or event.strategy_id != self._strategy_id:
+            return
+        key = event.client_order_id
+        if isinstance(event, OrderDenied):
+            self.denials[event.code] += 1
+        if isinstance(event, OrderDenied) and event.order is not None and not self._knows(key):
+            self._in_flight.pop(key, None)  # refused before any broker had it
+            return
+        if isinstance(event, OrderSubmitted):
+            self._in_flight.pop(key, None)
+        self._apply_to_order(event)
+        if isinstance(event, OrderFilled) and event.trade_id not in self._trades:
+            self._trades.add(event.trade_id)
+            self._apply_fill(event)
+
+    def sent(self, order: SubmitOrder) -> None:
+        """Remember an order that is on its way to risk."""
+        self._in_flight[order.client_order_id] = order
+
+    def forget_expired(self, now: int) -> None:
+        for key, order in list(self._in_flight.items()):
+            if now > order.expires_at + FORGET_AFTER_NS:
+                del self._in_flight[key]
+
+    def held(self) -> dict[InstrumentId, Decimal]:
+        """Return signed units per instrument: position plus everything under way."""
+        held = dict(self.positions)
+        for order in self.open_orders.values():
+            if order.side is not None and order.instrument_id is not None:
+                change = order.side.sign * order.leaves_qty
+                held[order.instrument_id] = held.get(order.instrument_id, ZERO) + change
+        for key, request in self._in_flight.items():
+            if key not in self.open_orders:
+                change = request.side.sign * request.quantity
+                held[request.instrument_id] = held.get(request.instrument_id, ZERO) + change
+        return held
+
+    @property
+    def in_flight_count(self) -> int:
+        return len(self._in_flight)
+
+    def durable(self) -> tuple[Mapping[str, Decimal], list[str], list[str]]:
+        """Return what must be equal after a restart."""
+        positions = {str(k): v for k, v in sorted(self.positions.items()) if v}
+        return positions, sorted(self.open_orders), sorted(self._trades)
+
+    def _knows(self, key: ClientOrderId) -> bool:
+        return key in self.open_orders or key in self.closed_orders
+
+    def _apply_to_order(self, event: OrderEvent) -> None:
+        key = event.client_order_id
+        order = self.open_orders.pop(key, None) or self.closed_orders.pop(key, None)
+        if order is None:
+            order = Order.of(event)
+        order.apply(event)
+        (self.open_orders if order.is_open else self.closed_orders)[key] = order
+
+    def _apply_fill(self, fill: OrderFilled) -> None:
+        name = fill.instrument_id
+        before = self.positions.get(name, ZERO)
+        self.positions[name] = before + fill.side.sign * fill.last_qty
+        if fill.purpose in STOPS:
+            self.stopped[name] = -fill.side.sign
+        elif self.stopped.get(name) == fill.side.sign:
+            del self.stopped[name]
+
+
