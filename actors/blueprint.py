@@ -5,15 +5,14 @@ The same blueprint builds the machines of the cluster, of the simulator and of a
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from functools import partial
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
-from actors.feeds.guard import DataGuard
+from actors.feeds.guard import DataGuard, GuardConfig
 from actors.feeds.replay import Replay
-from actors.feeds.sources import PriceTable, load_prices
+from actors.feeds.sources import LISTING, PriceTable, load_prices
 from trading.book.shard import BookShard
 from trading.broker.broker import Broker
 from trading.broker.config import BrokerConfig
@@ -24,7 +23,6 @@ from trading.exchange.fees import Fees
 from trading.exchange.latency import Latency
 from trading.exchange.liquidity import Liquidity
 from trading.exchange.slippage import Slippage
-from trading.execution import PlannerConfig
 from trading.identifiers import (
     AccountId,
     InstrumentId,
@@ -41,10 +39,7 @@ from trading.machine import Machine
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.strategies.bar_strategy import BarStrategy, BarStrategyConfig
-from trading.strategies.registry import make_strategy
-
-LISTING = "XNAS"
-"""Where the replayed stocks are said to be listed: the second part of their instrument ids."""
+from trading.strategies.registry import build_strategy
 
 
 class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +87,8 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         return tuple(
-            Instrument(instrument_id=instrument_id(symbol, LISTING)) for symbol in self.replay.symbols
+            Instrument(instrument_id=instrument_id(symbol, LISTING))
+            for symbol in self.replay.symbols
         )
 
     @property
@@ -121,3 +117,144 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
 def risk_key(secret: bytes) -> bytes:
     """Return the key under which permits are signed, derived from the cluster secret."""
     return blake2b(secret, person=b"risk permits", digest_size=32).digest()
+
+
+def exchange_of(blueprint: Blueprint) -> SimulatedExchange:
+    """Return the simulated exchange, without its bad gateway."""
+    assumptions = blueprint.assumptions
+    return SimulatedExchange(
+        ExchangeSettings(
+            venue=blueprint.venue,
+            accounts={blueprint.account_id: blueprint.initial_cash},
+            instruments=blueprint.instruments,
+            replay=blueprint.name("replay"),
+            liquidity=assumptions.liquidity,
+            fees=assumptions.fees,
+            latency=assumptions.latency,
+            slippage=assumptions.slippage,
+            buying_power=assumptions.buying_power,
+        )
+    )
+
+
+def build(
+    blueprint: Blueprint, name: MachineName, secret: bytes, table: PriceTable | None = None
+) -> Callable[[], Machine]:
+    """Return a function that makes the machine `name`, empty, as often as it is called.
+
+    Parameters
+    ----------
+    secret : bytes
+        The cluster secret.
+    table : PriceTable or None
+        Prices for the replay; None loads them from the blueprint's source.
+
+    Raises
+    ------
+    KeyError
+        If the blueprint has no such machine.
+    """
+    kind = machine_kind(name)
+    if kind == "strategy":
+        plans = {machine_name("strategy", plan.strategy_id): plan for plan in blueprint.strategies}
+        plan = plans[name]
+        return lambda: _bar_strategy(blueprint, plan)
+    if kind == "replay":
+        prices = table or load_prices(blueprint.replay.source, blueprint.replay.symbols)
+        return lambda: _replay(blueprint, prices)
+    return {
+        "exchange": lambda: _exchange(blueprint),
+        "feed": lambda: _feed(blueprint),
+        "book": lambda: _book(blueprint),
+        "risk": lambda: _risk(blueprint, secret),
+        "broker": lambda: _broker(blueprint, secret),
+        "ledger": lambda: _ledger(blueprint),
+    }[kind]
+
+
+def _exchange(blueprint: Blueprint) -> Machine:
+    exchange = exchange_of(blueprint)
+    faults = blueprint.assumptions.faults
+    return exchange if faults is None else FaultyExchange(exchange, faults)
+
+
+def _replay(blueprint: Blueprint, table: PriceTable) -> Machine:
+    plan = blueprint.replay
+    return Replay(
+        blueprint.name("replay"),
+        table,
+        first=max(1, len(table) - plan.days + 1),
+        last=len(table),
+        pace_ns=plan.pace_ns,
+        settle_timeout_ns=plan.settle_timeout_ns,
+        exchange=blueprint.name("exchange"),
+    )
+
+
+def _feed(blueprint: Blueprint) -> Machine:
+    return DataGuard(
+        GuardConfig(
+            venue=blueprint.venue,
+            source=blueprint.name("exchange"),
+            instruments=frozenset(blueprint.instruments_by_id),
+        )
+    )
+
+
+def _book(blueprint: Blueprint) -> Machine:
+    return BookShard(blueprint.venue, blueprint.instruments, blueprint.name("feed"))
+
+
+def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan) -> Machine:
+    return BarStrategy(
+        BarStrategyConfig(
+            strategy_id=plan.strategy_id,
+            venue=blueprint.venue,
+            account_id=blueprint.account_id,
+            capital=plan.capital * blueprint.initial_cash,
+            instruments=blueprint.instruments,
+            history=blueprint.name("replay"),
+        ),
+        build_strategy(plan.kind, plan.params),
+    )
+
+
+def _risk(blueprint: Blueprint, secret: bytes) -> Machine:
+    return RiskGate(
+        blueprint.account_id,
+        blueprint.venue,
+        tuple(plan.strategy_id for plan in blueprint.strategies),
+        blueprint.instruments_by_id,
+        blueprint.limits,
+        risk_key(secret),
+        blueprint.initial_cash,
+    )
+
+
+def _broker(blueprint: Blueprint, secret: bytes) -> Machine:
+    return Broker(
+        BrokerConfig(
+            venue=blueprint.venue,
+            account_id=blueprint.account_id,
+            initial_cash=blueprint.initial_cash,
+            risk=blueprint.name("risk"),
+            risk_key=risk_key(secret),
+            watermark_to=blueprint.name("replay"),
+            reconcile_interval_ns=blueprint.reconcile_interval_ns,
+        )
+    )
+
+
+def _ledger(blueprint: Blueprint) -> Machine:
+    return Ledger(
+        LedgerConfig(
+            venue=blueprint.venue,
+            account_id=blueprint.account_id,
+            initial_cash=blueprint.initial_cash,
+            instruments=blueprint.instruments,
+            capital={
+                plan.strategy_id: plan.capital * blueprint.initial_cash
+                for plan in blueprint.strategies
+            },
+        )
+    )

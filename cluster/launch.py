@@ -19,7 +19,7 @@ from trading.exchange.liquidity import Liquidity
 from trading.exchange.slippage import Slippage
 from trading.identifiers import AccountId, StrategyId, Venue
 from trading.risk.limits import RiskLimits
-from trading.strategies.registry import make_strategy
+from trading.strategies.registry import build_strategy
 from trading.values import NANOS_PER_SECOND
 
 START_TIMEOUT_S = 90.0
@@ -101,7 +101,7 @@ def plan_of(config: Config) -> ClusterPlan:
     else:
         groups = placement
     for strategy in blueprint.strategies:
-        make_strategy(strategy.kind, strategy.params)
+        build_strategy(strategy.kind, strategy.params)
     return ClusterPlan(
         name=config.cluster.name,
         namespace=namespace_of(config),

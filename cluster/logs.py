@@ -25,7 +25,9 @@ FIELDS = (
 """The field set, in the order in which records show them."""
 
 HIDDEN = "[hidden]"
-_SECRET_KEY = re.compile(r"secret|token|password|passwd|credential|api_?key|(^|_)key$", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"secret|token|password|passwd|credential|api_?key|(^|_)key$", re.IGNORECASE
+)
 _URL_PASSWORD = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s/@]+@", re.IGNORECASE)
 _FILE_BYTES_MAX = 10_000_000
 _FILE_COUNT = 5

@@ -39,7 +39,9 @@ class Telemetry:
             case "broker":
                 self._set("trading_orders_ambiguous", view["ambiguous"], broker=machine)
                 self._set("trading_journal_seq", view["sequence"], broker=machine)
-                self._set("trading_kill_switch_state", _KILLED[view["kill"]["is_latched"]], broker=machine)
+                self._set(
+                    "trading_kill_switch_state", _KILLED[view["kill"]["is_latched"]], broker=machine
+                )
                 for status, count in view["orders_by_status"].items():
                     self._set("trading_orders", count, broker=machine, status=status)
             case "risk":

@@ -100,9 +100,7 @@ def _target(weight: float, price: float, instrument: Instrument, capital: Decima
     return units if weight > 0 else -units
 
 
-def _is_too_small(
-    change: Decimal, target: Decimal, price: Decimal, config: PlannerConfig
-) -> bool:
+def _is_too_small(change: Decimal, target: Decimal, price: Decimal, config: PlannerConfig) -> bool:
     if not change:
         return True
     return bool(target) and abs(change) * price < config.band * config.capital

@@ -1,5 +1,7 @@
 """The receiving end of commands: takes each once and in order, and remembers what to acknowledge."""
 
+import time
+
 from actors.bus.counters import Counters
 from actors.bus.wire import Token
 from trading.identifiers import MachineName
@@ -20,6 +22,7 @@ class Inbox:
         self._received: dict[Key, int] = {}
         self._acknowledged: dict[Key, int] = {}
         self._due: dict[Key, int] = {}
+        self.due_since = 0.0
 
     def admit(self, identity: bytes, to: MachineName, sequence: int, previous: int) -> bool:
         """Say whether this command is the next one."""
@@ -28,7 +31,7 @@ class Inbox:
         if sequence <= last:
             self._counters.duplicates += 1
             if key in self._acknowledged:  # the sender missed the acknowledgement
-                self._due[key] = self._acknowledged[key]
+                self._make_due(key, self._acknowledged[key])
             return False
         if previous > last:
             self._counters.gaps += 1
@@ -40,9 +43,20 @@ class Inbox:
     def ack(self, token: Token) -> None:
         key = (token.identity, token.to)
         newest = max(token.number, self._acknowledged.get(key, 0))
-        self._acknowledged[key] = self._due[key] = newest
+        self._acknowledged[key] = newest
+        self._make_due(key, newest)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether an acknowledgement waits; since `due_since` (monotonic s)."""
+        return bool(self._due)
 
     def take_due(self) -> dict[Key, int]:
         """Return the acknowledgements to send, newest per key, and forget that they are due."""
         due, self._due = self._due, {}
         return due
+
+    def _make_due(self, key: Key, sequence: int) -> None:
+        if not self._due:
+            self.due_since = time.monotonic()
+        self._due[key] = sequence

@@ -7,6 +7,7 @@ business ids. Requests, replies and publications may get lost and are never repe
 
 import math
 import struct
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -52,6 +53,10 @@ BATCH_MAX = 500
 PUBLICATIONS_QUEUED_MAX = 50_000
 """Publications that wait for one slow subscriber, here and there; it loses what is beyond."""
 
+ACK_DELAY_MS = 2
+"""One acknowledgement covers what came in this time: it would cost the sender a wake-up each."""
+
+_FOREVER_MS = 2**31 - 1
 _Unreadable = (struct.error, ValueError, IndexError)
 
 
@@ -141,7 +146,8 @@ class ZmqBus:
     def ack(self, token: Token) -> None:
         """Acknowledge a command and every earlier one from that host to the same machine.
 
-        Call it when their effects are durable. It leaves with the next `poll`, one frame for all.
+        Call it when their effects are durable. It leaves with one of the
+        next calls of `poll`, within 2 ms, one frame for all.
         """
         self._inbox.ack(token)
 
@@ -204,8 +210,9 @@ class ZmqBus:
 
         The list is bounded (500 messages of each kind) and may be empty before the time is over.
         """
-        self._send_acks()
         timeout_ms = 0 if self._news else max(0, math.ceil(timeout_s * 1e3))
+        if self._inbox.is_due:
+            timeout_ms = min(timeout_ms, self._send_acks_in_time())
         for source, _ in self._poller.poll(timeout_ms):
             self._readers[source]()
         news, self._news = self._news, []
@@ -359,6 +366,14 @@ class ZmqBus:
         self._news.append(Woken())
 
     # -- telling
+
+    def _send_acks_in_time(self) -> int:
+        """Send what is due for long enough; return the time (ms) until the rest must leave."""
+        waited_ms = (time.monotonic() - self._inbox.due_since) * 1e3
+        if waited_ms < ACK_DELAY_MS:
+            return math.ceil(ACK_DELAY_MS - waited_ms)
+        self._send_acks()
+        return _FOREVER_MS
 
     def _send_acks(self) -> None:
         for (identity, to), sequence in self._inbox.take_due().items():

@@ -24,7 +24,9 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     ]
     right = [_is_numeric([row[index] for row in cells]) for index in range(len(headings))]
     _print_row(headings, widths, right)
-    rules = ["-" * (width - 1) + (":" if end else "-") for width, end in zip(widths, right, strict=True)]
+    rules = [
+        "-" * (width - 1) + (":" if end else "-") for width, end in zip(widths, right, strict=True)
+    ]
     _print_row(rules, widths, right)
     for row in cells:
         _print_row(row, widths, right)

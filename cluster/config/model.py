@@ -25,7 +25,9 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 def _plain_name(text: str) -> str:
     if not NAME_PATTERN.fullmatch(text):
-        raise ValueError("must be letters, digits, '_', '-' or '.', starting with a letter or digit")
+        raise ValueError(
+            "must be letters, digits, '_', '-' or '.', starting with a letter or digit"
+        )
     return text
 
 
@@ -188,7 +190,9 @@ class ExchangeConfig(Section):
     )
     allow_short: bool = Field(True, description="Positions may go below zero.")
     max_leverage: Decimal = Field(
-        Decimal(2), ge=1, description="Gross exposure that the venue accepts, as a multiple of equity."
+        Decimal(2),
+        ge=1,
+        description="Gross exposure that the venue accepts, as a multiple of equity.",
     )
 
 
@@ -215,7 +219,8 @@ class RiskConfig(Section):
         Decimal(5_000), description="Loss of a day that halts trading until the next."
     )
     max_drawdown_ratio: Ratio = Field(
-        Decimal("0.10"), description="Fall from the equity peak after which only reducing orders pass."
+        Decimal("0.10"),
+        description="Fall from the equity peak after which only reducing orders pass.",
     )
     max_consecutive_losses: Count = Field(
         5, description="Losing trades in a row that open the circuit breaker."
@@ -291,9 +296,7 @@ class Config(BaseSettings):
         ExchangeConfig(), description="What the simulated exchange assumes."
     )
     risk: RiskConfig = Field(RiskConfig(), description="Limits of the risk manager.")
-    strategies: dict[Name, StrategyConfig] = Field(
-        {}, description="The running strategies by id."
-    )
+    strategies: dict[Name, StrategyConfig] = Field({}, description="The running strategies by id.")
     logging: LoggingConfig = Field(LoggingConfig(), description="What is logged, and how.")
     live: LiveConfig = Field(LiveConfig(), description="The gate to real money.")
 
@@ -313,5 +316,7 @@ class Config(BaseSettings):
     def _capital_is_there(self) -> Self:
         total = sum((strategy.capital for strategy in self.strategies.values()), Decimal(0))
         if total > 1:
-            raise ValueError(f"the capital of the strategies adds up to {total}; it must not exceed 1")
+            raise ValueError(
+                f"the capital of the strategies adds up to {total}; it must not exceed 1"
+            )
         return self

@@ -78,8 +78,9 @@ class Recovery:
     def received(self, message: MassStatusReceived, now: int) -> list[Effect]:
         """Append what we lacked, look at what is left, and become ready or stay as we are."""
         state, status = self._state, message.mass_status
-        if status.account_id != state.config.account_id:
-            state.ignore(message)
+        newer = state.fills_since_question
+        if newer is None or status.account_id != state.config.account_id:
+            state.ignore(message)  # asked for in an earlier life, or not about us
             return []
         if state.is_connected is None:
             state.is_connected = True  # it has answered; the news came before we were restored
@@ -87,7 +88,7 @@ class Recovery:
         orders = self._concerned(status)
         result = reconcile(orders, account.trade_ids, status, now, self._asked_at)
         effects: list[Effect] = [state.fact(fact) for fact in result.facts]
-        differences = tuple(mismatches(account, status, state.fills_since_question or ()))
+        differences = tuple(mismatches(account, status, newer))
         state.fills_since_question = None
         if (differences or result.contradictions) and self._since > 0:
             self._agreed_ts = 0

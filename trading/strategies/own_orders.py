@@ -103,5 +103,3 @@ class OwnOrders:
             self.stopped[name] = -fill.side.sign
         elif self.stopped.get(name) == fill.side.sign:
             del self.stopped[name]
-
-

@@ -2,10 +2,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from trading.book.ladder import LadderBook
 from trading.book.shard import RESNAPSHOT_RETRY_NS, BookShard
 from trading.book.tracked_book import WAITING_DELTAS_MAX
 from trading.commands import RequestBook
@@ -370,59 +367,3 @@ def test_book_without_valid_data_is_stale(shard: BookShard) -> None:
     assert shard.is_stale(ABC, now=300, limit_ns=10**9)
     assert shard.is_stale(XYZ, now=0, limit_ns=10**9)
     assert shard.is_stale(InstrumentId("NEW.PAPER"), now=0, limit_ns=10**9)
-
-
-# -- an unreliable channel
-
-
-def _source(
-    changes: list[tuple[OrderSide, int, float]],
-) -> tuple[list[BookDelta], list[LadderBook]]:
-    """Return the deltas of a venue and its true book after each; bids stay below 10, asks above."""
-    deltas, books = [], [LadderBook(0.01)]
-    for sequence, (side, distance, size) in enumerate(changes, start=1):
-        deltas.append(delta(sequence, side, 10 - side.sign * distance / 100, size))
-        book = LadderBook(0.01)
-        for each in deltas:
-            book.apply(each)
-        books.append(book)
-    return deltas, books
-
-
-def _true_snapshot(book: LadderBook, sequence: int) -> BookSnapshot:
-    bids, asks = (tuple(book.levels(side)) for side in (BUY, SELL))
-    return BookSnapshot(**stamps(sequence), instrument_id=ABC, bids=bids, asks=asks)
-
-
-CHANGES = st.tuples(
-    st.sampled_from(OrderSide), st.integers(1, 6), st.sampled_from([0.0, 1.0, 2.0, 5.5])
-)
-
-
-@given(
-    st.lists(CHANGES, min_size=1, max_size=30),
-    st.lists(st.sampled_from(["pass", "pass", "pass", "drop", "twice", "answer"]), max_size=60),
-)
-@settings(deadline=None, max_examples=200)
-def test_valid_book_equals_the_venue_whatever_is_lost_or_repeated(
-    changes: list[tuple[OrderSide, int, float]], fates: list[str]
-) -> None:
-    deltas, books = _source(changes)
-    shard = make_shard()
-    effects = feed_all(shard, _true_snapshot(books[0], 0))
-    for each, fate in zip(deltas, fates + ["pass"] * len(deltas), strict=False):
-        if fate == "answer":
-            effects += feed_all(
-                shard, each, _true_snapshot(books[each.sequence - 1], each.sequence - 1)
-            )
-        elif fate != "drop":
-            effects += feed_all(shard, *[each] * (2 if fate == "twice" else 1))
-    effects += feed_all(shard, _true_snapshot(books[-1], len(deltas)))
-    shard.validate()
-    for top in tops(effects):
-        true = books[top.sequence]
-        assert (top.bid_px, top.bid_size) == true.best_bid()
-        assert (top.ask_px, top.ask_size) == true.best_ask()
-    untouched = make_shard()
-    feed_all(untouched, _true_snapshot(books[-1], len(deltas)))
-    assert shard.state_hash() == untouched.state_hash()

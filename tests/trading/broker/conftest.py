@@ -151,6 +151,11 @@ class Desk:
         )
         return order
 
+    def reconcile(self, status: MassStatus) -> list[Effect]:
+        """Let the broker ask for everything, and give it this answer."""
+        self.give(TimerFired(key="reconcile"))
+        return self.give(MassStatusReceived(mass_status=status))
+
     def trip(self, **fields: Any) -> list[Effect]:
         event = KillSwitchTripped(ts_event=self.now, actor="ann", reason="test", **fields)
         self.kill_stream.append(event)

@@ -11,7 +11,6 @@ from trading.outcomes import (
     CancelAllAcknowledged,
     JournalRecovered,
     JournalUnavailable,
-    MassStatusReceived,
     QueryFailed,
     SubmitAcknowledged,
     SubmitRefused,
@@ -216,7 +215,7 @@ def test_a_restart_in_the_middle_of_flattening_closes_no_position_twice(holding,
 
 
 def test_nothing_is_flattened_on_numbers_that_the_venue_disputes(holding, kit):
-    holding.give(MassStatusReceived(mass_status=kit.mass_status()))
+    holding.reconcile(kit.mass_status())
     assert not holding.broker.view()["is_ready"]
     holding.trip(flatten=True)
     holding.give(CancelAllAcknowledged(client_order_ids=()))

@@ -55,14 +55,13 @@ def test_a_failed_or_lost_answer_is_asked_for_again(kit):
 def test_reconciling_again_changes_nothing(desk, kit):
     order = desk.accept()
     desk.give(kit.fill(order, "t1", Decimal(4)))
-    truth = answer(
-        kit,
+    truth = kit.mass_status(
         [kit.status(order, OrderStatus.PARTIALLY_FILLED, filled_qty=Decimal(4))],
         [kit.fill(order, "t1", Decimal(4))],
     )
-    desk.give(truth)
+    desk.reconcile(truth)
     journal, before = list(desk.journal), desk.broker.state_hash()
-    desk.give(truth)
+    desk.reconcile(truth)
     assert (desk.journal, desk.broker.state_hash()) == (journal, before)
 
 
@@ -89,14 +88,14 @@ def test_a_lost_session_takes_readiness_until_reconciled_again(desk, kit):
 def test_a_difference_that_nothing_explains_takes_readiness_and_is_shown(desk, kit, trouble):
     order = kit.order()
     if trouble == "cash":
-        wrong = answer(kit, cash=Decimal(1))
+        wrong = kit.mass_status(cash=Decimal(1))
     elif trouble == "position":
         desk.give(kit.fill(desk.accept(), "t1"))
-        wrong = answer(kit)
+        wrong = kit.mass_status()
     else:
         desk.give(order)
-        wrong = answer(kit, [kit.status(order)])
-    desk.give(wrong)
+        wrong = kit.mass_status([kit.status(order)])
+    desk.reconcile(wrong)
     view = desk.broker.view()
     assert not view["is_ready"]
     assert view["mismatches"] or view["contradictions"]
@@ -105,7 +104,7 @@ def test_a_difference_that_nothing_explains_takes_readiness_and_is_shown(desk, k
 
 
 def test_a_difference_heals_when_the_venue_agrees_again(desk, kit):
-    desk.give(answer(kit, cash=Decimal(1)))
+    desk.reconcile(kit.mass_status(cash=Decimal(1)))
     desk.wait(1_000 * kit.MS)
     assert desk.called(QueryMassStatus)
     desk.give(answer(kit))
@@ -155,7 +154,7 @@ def test_a_difference_in_a_routine_comparison_asks_for_everything_before_it_judg
 
 def test_an_open_order_that_the_venue_does_not_list_is_asked_for(desk, kit):
     order = desk.accept()
-    desk.give(answer(kit))
+    desk.reconcile(kit.mass_status())
     assert [q.client_order_id for q in desk.called(QueryOrder)] == [order.client_order_id]
     assert desk.status() == "ACCEPTED"
     report = kit.status(order, OrderStatus.EXPIRED)
@@ -195,5 +194,10 @@ def test_an_answer_about_another_account_is_ignored(desk, kit):
     import msgspec
 
     foreign = msgspec.structs.replace(kit.mass_status(cash=Decimal(1)), account_id="OTHER")
-    assert desk.give(MassStatusReceived(mass_status=foreign)) == []
+    assert desk.reconcile(foreign) == []
+    assert desk.broker.view()["is_ready"]
+
+
+def test_an_answer_that_nobody_waits_for_is_ignored(desk, kit):
+    assert desk.give(answer(kit, cash=Decimal(1))) == []
     assert desk.broker.view()["is_ready"]

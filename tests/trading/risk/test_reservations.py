@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from trading.commands import PermittedReplace, ReplaceOrder, SetTradingState
 from trading.events import OrderDenied, OrderRejected, OrderUpdated, OrderUpdateRejected
 from trading.identifiers import StrategyId
@@ -93,13 +95,14 @@ def test_strategy_limit_binds_only_its_strategy(new_desk):
     assert desk.ask(quantity=1, strategy="two") == "approved"
 
 
-def test_reducing_orders_together_cannot_flip_the_position(desk):
-    desk.trade("A", "BUY", 50, 100)
+@pytest.mark.parametrize(("entry", "leave"), [("BUY", "SELL"), ("SELL", "BUY")])
+def test_reducing_orders_together_cannot_flip_the_position(desk, entry, leave):
+    desk.trade("A", entry, 50, 100)
     desk.handle(SetTradingState(state=TradingState.REDUCING, actor="ann", reason="test"))
-    assert desk.ask("A", "SELL", 30) == "approved"
-    assert desk.ask("A", "SELL", 30) == "RISK_REDUCING"
-    assert desk.ask("A", "SELL", 20) == "approved"
-    assert desk.ask("A", "BUY", 1) == "RISK_REDUCING"
+    assert desk.ask("A", leave, 30) == "approved"
+    assert desk.ask("A", leave, 30) == "RISK_REDUCING"
+    assert desk.ask("A", leave, 20) == "approved"
+    assert desk.ask("A", entry, 1) == "RISK_REDUCING"
 
 
 def test_reduce_only_looks_at_the_strategy_not_the_account(desk):
@@ -170,6 +173,24 @@ def test_replacement_above_a_limit_is_denied_and_leaves_the_order_working(desk):
     desk.restore()
     assert desk.gate.state_hash() == before
     assert desk.gate.state.holdings.sequence == len(desk.account)
+
+
+def test_replacement_takes_the_place_of_the_order_in_every_limit(desk):
+    order = desk.order(quantity=60)
+    desk.handle(order)
+    desk.submitted(order)
+    desk.handle(replace_of(order, quantity=Decimal(100)))  # 100 * 100, not 160 * 100
+    assert len(desk.sent_of(PermittedReplace)) == 1
+
+
+def test_fill_that_comes_twice_counts_once(desk):
+    order = desk.order(quantity=40)
+    desk.handle(order)
+    desk.submitted(order)
+    desk.filled(order, 100, quantity=15)
+    desk.fact(desk.account[-1])
+    line = desk.gate.state.holdings.reservations.account.line("A.X")
+    assert (line.quantity, line.buys) == (15, 25)
 
 
 def test_replacement_below_what_is_filled_is_denied(desk):

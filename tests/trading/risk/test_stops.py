@@ -79,6 +79,7 @@ def test_exit_is_not_repeated_while_it_works(long):
     long.submitted(order)
     move(long, 96, 95)
     assert exits(long) == [order]
+    assert long.sent_of(CancelOrder) == []
     assert [stop["strategy"] for stop in long.gate.view()["stops"]] == ["one"]
 
 
@@ -130,14 +131,14 @@ def test_exit_that_waited_is_dropped_when_the_canceled_order_filled_instead(long
 
 
 def test_new_position_begins_with_a_new_best_price(long):
-    move(long, 110)
+    move(long, 112)
     out = long.order("A", "SELL", 50)
     long.handle(out)
     long.submitted(out)
-    long.filled(out, 110)
-    long.trade("A", "BUY", 50, 110)
+    long.filled(out, 112)
+    long.trade("A", "BUY", 50, 108)
     long.sent.clear()
-    move(long, 108)  # under the old trailing stop, above the new stop loss of 107.8
+    move(long, 109)  # under 112 * 0.985 = 110.32
     assert exits(long) == []
 
 
