@@ -48,14 +48,16 @@ def prepare_dealer(socket: zmq.Socket[bytes], endpoint: str, keys: CurveKeys | N
     socket.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
 
 
-def watch_connection(socket: zmq.Socket[bytes], name: str) -> zmq.Socket[bytes]:
+def watch_connection(
+    context: zmq.Context[zmq.Socket[bytes]], socket: zmq.Socket[bytes], name: str
+) -> zmq.Socket[bytes]:
     """Return a socket that tells what happens to the connection of `socket`.
 
     No bound on the events: libzmq blocks its I/O thread when nobody reads them.
     """
     endpoint = f"inproc://monitor/{name}"
     socket.monitor(endpoint, WATCHED_EVENTS)
-    monitor = socket.context.socket(zmq.PAIR)
+    monitor = context.socket(zmq.PAIR)
     monitor.linger = 0
     monitor.rcvhwm = 0
     monitor.connect(endpoint)
@@ -91,7 +93,7 @@ class Link:
         self.socket = context.socket(zmq.DEALER)
         prepare_dealer(self.socket, address.router, keys)
         self.socket.routing_id = identity
-        self.monitor = watch_connection(self.socket, identity.decode())
+        self.monitor = watch_connection(context, self.socket, identity.decode())
         self.socket.connect(address.router)
 
     def transmit(self, frame: bytes) -> bool:

@@ -4,8 +4,9 @@ import zmq
 
 from actors.bus.counters import Counters
 from actors.bus.curve import CurveKeys
+from actors.bus.drain import drain
 from actors.bus.link import prepare_client
-from actors.bus.wire import Published, parse_publication
+from actors.bus.wire import Inbound, Published, parse_publication
 
 HEARTBEAT_IVL_MS = 1_000
 HEARTBEAT_TIMEOUT_MS = 5_000
@@ -48,25 +49,20 @@ class Subscriber:
     def subscribe(self, prefix: str) -> None:
         self.socket.subscribe(prefix.encode())
 
-    def read(self, count_max: int) -> list[Published]:
-        """Return what waits, at most `count_max`; without the answers to subscriptions."""
-        received: list[Published] = []
-        try:
-            for _ in range(count_max):
-                self._take(self.socket.recv(zmq.NOBLOCK), received)
-        except zmq.Again:
-            return received
-        return received
+    def read(self, into: list[Inbound], count_max: int) -> None:
+        """Append what waits, at most `count_max`; without the answers to subscriptions."""
 
-    def _take(self, frame: bytes, received: list[Published]) -> None:
-        try:
-            topic, payload = parse_publication(frame)
-        except ValueError:
-            self._counters.malformed += 1
-            return
-        if payload:
-            self._counters.publications_received += 1
-            received.append(Published(topic, payload))
+        def take(frame: bytes) -> None:
+            try:
+                topic, payload = parse_publication(frame)
+            except ValueError:
+                self._counters.malformed += 1
+                return
+            if payload:
+                self._counters.publications_received += 1
+                into.append(Published(topic, payload))
+
+        drain(self.socket, self.socket.recv, take, count_max)
 
     def close(self) -> None:
         self.socket.close(0)

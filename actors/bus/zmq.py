@@ -17,6 +17,7 @@ import zmq
 from actors.bus.alarm import Alarm
 from actors.bus.counters import Counters
 from actors.bus.curve import CurveKeys, Gatekeeper
+from actors.bus.drain import drain
 from actors.bus.endpoints import is_tcp, listening_endpoints, remove_sockets
 from actors.bus.inbox import Inbox
 from actors.bus.link import Link
@@ -298,12 +299,7 @@ class ZmqBus:
     # -- reading
 
     def _read_router(self) -> None:
-        receive = self._router.recv_multipart
-        try:
-            for _ in range(BATCH_MAX):
-                self._take(receive(zmq.NOBLOCK))
-        except zmq.Again:
-            return
+        drain(self._router, self._router.recv_multipart, self._take, BATCH_MAX)
 
     def _take(self, parts: list[bytes]) -> None:
         identity, frame = parts[0], parts[-1]
@@ -324,11 +320,7 @@ class ZmqBus:
             self._counters.malformed += 1
 
     def _read_answers(self, link: Link) -> None:
-        try:
-            for _ in range(BATCH_MAX):
-                self._take_answer(link.socket.recv(zmq.NOBLOCK))
-        except zmq.Again:
-            return
+        drain(link.socket, link.socket.recv, self._take_answer, BATCH_MAX)
 
     def _take_answer(self, frame: bytes) -> None:
         try:
@@ -349,17 +341,15 @@ class ZmqBus:
             self._report()
 
     def _read_subscriptions(self) -> None:
-        """Answer each new subscription, behind everything that was published before it counted."""
-        try:
-            for _ in range(BATCH_MAX):
-                message = self._pub.recv(zmq.NOBLOCK)
-                if message[:1] == b"\x01":
-                    self._pub.send(message[1:] + b"\0", zmq.NOBLOCK)
-        except zmq.Again:
-            return
+        drain(self._pub, self._pub.recv, self._take_subscription, BATCH_MAX)
+
+    def _take_subscription(self, message: bytes) -> None:
+        """Answer a new subscription, behind everything that was published before it counted."""
+        if message[:1] == b"\x01":
+            self._pub.send(message[1:] + b"\0", zmq.NOBLOCK)
 
     def _read_publications(self) -> None:
-        self._news.extend(self._subscriber.read(BATCH_MAX))
+        self._subscriber.read(self._news, BATCH_MAX)
 
     def _read_alarm(self) -> None:
         self._alarm.clear()

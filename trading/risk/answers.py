@@ -57,13 +57,17 @@ class Signer:
         )
 
 
-def order_denied(order: SubmitOrder, denied: Denied, now: int) -> OrderDenied:
-    """Return the refusal of an order as a fact."""
+def order_denied(order: SubmitOrder, denied: Denied, by: MachineName, now: int) -> OrderDenied:
+    """Return the refusal of an order as a fact.
+
+    `causation_id` is the risk manager's name: that tells it from a refusal by the broker, which may
+    carry the order as well.
+    """
     return OrderDenied(
         ts_event=order.ts_event,
         ts_init=now,
         correlation_id=order.correlation_id,
-        causation_id=order.client_order_id,
+        causation_id=by,
         client_order_id=order.client_order_id,
         strategy_id=order.strategy_id,
         instrument_id=order.instrument_id,
@@ -76,10 +80,7 @@ def order_denied(order: SubmitOrder, denied: Denied, now: int) -> OrderDenied:
 def update_rejected(
     working: WorkingOrder, replace: ReplaceOrder, denied: Denied, by: MachineName, now: int
 ) -> OrderUpdateRejected:
-    """Return the refusal of a replacement as a fact; the order itself works on.
-
-    `causation_id` is the risk manager's name: that tells it from the venue's refusals.
-    """
+    """Return the refusal of a replacement as a fact; the order itself works on."""
     return OrderUpdateRejected(
         ts_event=replace.ts_event,
         ts_init=now,

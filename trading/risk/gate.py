@@ -20,7 +20,6 @@ from trading.data import BarSlice, BookTop
 from trading.effects import Append, Effect, Send
 from trading.events import (
     DayOpened,
-    EquityMarked,
     Event,
     OrderDenied,
     OrderEvent,
@@ -186,6 +185,9 @@ class RiskGate:
         return []
 
     def _on_acknowledged(self, answer: RiskAcknowledged, now: int) -> list[Effect]:
+        epoch = self._handshake.epoch
+        if epoch and not answer.risk_epoch:  # a broker that started anew: it knows no epoch yet
+            return [Send(self._broker, self._handshake.begin(epoch, now))]
         self._handshake.acknowledge(answer)
         return self._catch_up(answer, now)
 
@@ -244,7 +246,7 @@ class RiskGate:
         return [Send(self._broker, message)]
 
     def _deny(self, order: SubmitOrder, denied: Denied, now: int) -> list[Effect]:
-        return self._journal(order_denied(order, denied, now))
+        return self._journal(order_denied(order, denied, self.name, now))
 
     def _decide_replace(self, replace: ReplaceOrder, now: int) -> list[Effect]:
         working = self.state.holdings.reservations.get(replace.client_order_id)
@@ -307,7 +309,7 @@ class RiskGate:
         self.state.advance(bars.ts_event)
         if not self.is_ready:
             return []
-        facts = self.state.read_equity(bars.sequence)
+        facts = self.state.read_equity()
         return self._stamp(facts, bars, now) + self._review(bars, now)
 
     # -- trading state
@@ -375,11 +377,9 @@ class RiskGate:
     def _is_own(self, event: Event) -> bool:
         """True for the facts of the own stream; all others are the account's."""
         match event:
-            case TradingStateChanged() | DayOpened() | EquityMarked():
+            case TradingStateChanged() | DayOpened():
                 return True
-            case OrderDenied():
-                return event.order is not None
-            case OrderUpdateRejected():
-                return event.causation_id == self.name
+            case OrderDenied() | OrderUpdateRejected():
+                return event.causation_id == self.name  # the broker refuses orders as well
             case _:
                 return False

@@ -7,7 +7,6 @@ import msgspec
 
 from trading.events import (
     DayOpened,
-    EquityMarked,
     Event,
     OrderDenied,
     OrderUpdateRejected,
@@ -32,6 +31,8 @@ class Hold(msgspec.Struct, frozen=True):
 
 class Standing:
     """Fold over the own stream.
+
+    A `DayOpened` is also how equity readings within the day are journalled: see `_day_opened`.
 
     Attributes
     ----------
@@ -66,13 +67,7 @@ class Standing:
             case TradingStateChanged():
                 self._state_changed(event)
             case DayOpened():
-                self.day = event.day
-                self.day_equity = event.equity
-                self.peak_equity = event.peak_equity
-            case EquityMarked():
-                self.marked_equity = event.equity
-                if self.peak_equity is not None:
-                    self.peak_equity = max(self.peak_equity, event.equity)
+                self._day_opened(event)
             case OrderDenied():
                 self.denials[event.code] += 1
                 self._denied.add(event.client_order_id)
@@ -97,6 +92,14 @@ class Standing:
             dict(self.denials),
             sorted(self._denied),
         ]
+
+    def _day_opened(self, event: DayOpened) -> None:
+        """The first of a day says where the day began, each later one where the equity is now."""
+        if event.day != self.day:
+            self.day = event.day
+            self.day_equity = event.equity
+        self.marked_equity = event.equity
+        self.peak_equity = event.peak_equity
 
     def _state_changed(self, event: TradingStateChanged) -> None:
         self.hold = Hold(event.state, event.code, event.reason, event.until)

@@ -6,10 +6,9 @@ from decimal import Decimal
 from trading.codec import digest_of
 from trading.commands import SubmitOrder
 from trading.data import BookTop
-from trading.events import DayOpened, EquityMarked, Event
+from trading.events import DayOpened
 from trading.identifiers import AccountId, InstrumentId, StrategyId
 from trading.instruments import Instrument
-from trading.position import EXACT
 from trading.risk.breakers import Counters, EquityGuard
 from trading.risk.holdings import Holdings
 from trading.risk.limits import RiskLimits
@@ -82,43 +81,36 @@ class RiskState:
         """Advance the market clock; it never goes back."""
         self._slice_time = max(self._slice_time, market_time)
 
-    def read_equity(self, sequence: int) -> list[Event]:
+    def read_equity(self) -> list[DayOpened]:
         """Value the account at the close of a bar slice; return the facts to be journalled.
 
         A reading is journalled when it moved by a twentieth of `max_daily_loss` since the last one
         that was; day and peak are measured from journalled readings only, so a restart changes
         neither. A day begins with the last reading before it (with daily bars: the close before).
         """
-        gross, net = self.holdings.account.exposure(self._prices_of_positions())
-        cash = self.holdings.account.cash
         before = self.standing.marked_equity
-        equity = self.guard.accept(EXACT.add(cash, net), before)
-        facts: list[Event] = []
-        today, base = day_of(self.market_time), equity if before is None else before
-        if base is not None and (self.standing.day is None or today > self.standing.day):
-            peak = max(base, self.standing.peak_equity or base)
-            facts.append(DayOpened(day=today, equity=base, peak_equity=peak))
-        if equity is not None and (before is None or self._has_moved(before, equity)):
-            facts.append(
-                EquityMarked(
-                    account_id=self._account_id,
-                    sequence=sequence,
-                    equity=equity,
-                    cash=cash,
-                    gross=gross,
-                    net=net,
-                    by_strategy=(),
-                )
-            )
+        equity = self.guard.accept(
+            self.holdings.account.equity(self._prices_of_positions()), before
+        )
+        base = equity if before is None else before
+        if base is None:
+            return []
+        day = max(day_of(self.market_time), self.standing.day or 0)
+        peak = max(base, self.standing.peak_equity or base)
+        facts: list[DayOpened] = []
+        if day != self.standing.day:
+            facts.append(DayOpened(day=day, equity=base, peak_equity=peak))
+        if equity is not None and self._has_moved(base, equity):
+            facts.append(DayOpened(day=day, equity=equity, peak_equity=max(peak, equity)))
         return facts
 
-    def restart_peak(self) -> list[Event]:
+    def restart_peak(self) -> list[DayOpened]:
         """An operator resumed trading: return the fact that measures the drawdown from here on."""
         self.guard.restart()
-        equity, base, day = self.guard.last, self.standing.day_equity, self.standing.day
-        if equity is None or base is None or day is None:
+        equity, day = self.guard.last, self.standing.day
+        if equity is None or day is None:
             return []
-        return [DayOpened(day=day, equity=base, peak_equity=equity)]
+        return [DayOpened(day=day, equity=equity, peak_equity=equity)]
 
     def _has_moved(self, before: Decimal, equity: Decimal) -> bool:
         return abs(equity - before) * _MARKS_PER_LOSS >= self.limits.max_daily_loss

@@ -43,9 +43,9 @@ class OwnOrders:
         key = event.client_order_id
         if isinstance(event, OrderDenied):
             self.denials[event.code] += 1
-        if isinstance(event, OrderDenied) and event.order is not None and not self._knows(key):
-            self._in_flight.pop(key, None)  # refused before any broker had it
-            return
+            if not self._knows(key):
+                self._in_flight.pop(key, None)  # refused before it could be sent
+                return
         if isinstance(event, OrderSubmitted):
             self._in_flight.pop(key, None)
         self._apply_to_order(event)

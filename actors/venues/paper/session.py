@@ -63,18 +63,19 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._is_open = True
         self._is_requesting = False
+        self._is_listening = False
         self._is_subscribed = False
         self._context = zmq.Context()
         self._dealer = self._context.socket(zmq.DEALER)
         prepare_dealer(self._dealer, router, keys)
-        self._dealer_monitor = watch_connection(self._dealer, "dealer")
+        self._dealer_monitor = watch_connection(self._context, self._dealer, "dealer")
         self._sub = self._context.socket(zmq.SUB)
         prepare_client(self._sub, pub, keys)
         self._sub.rcvhwm = REPORTS_QUEUED_MAX
         self._sub.heartbeat_ivl = HEARTBEAT_IVL_MS
         self._sub.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
         self._sub.subscribe(topic.encode())
-        self._sub_monitor = watch_connection(self._sub, "sub")
+        self._sub_monitor = watch_connection(self._context, self._sub, "sub")
         self._dealer.connect(router)
         self._sub.connect(pub)
         for socket in self._sockets:
@@ -119,7 +120,7 @@ class Session:
     def _drain(self, socket: zmq.Socket[bytes], take: Callable[[bytes], None]) -> None:
         try:
             for _ in range(BATCH_MAX):
-                if not self._is_open:  # the listener may close the session
+                if not self._is_open:  # whom we tell may close the session
                     return
                 self._take(socket.recv(zmq.NOBLOCK), take)
         except zmq.Again:
@@ -145,7 +146,8 @@ class Session:
             self._is_requesting = is_up
             if is_up:
                 self._dealer.getsockopt(zmq.EVENTS)  # attach the new connection now
-        elif not is_up:
+        else:
+            self._is_listening = is_up
             self._is_subscribed = False
         self._tell()
 
@@ -165,7 +167,7 @@ class Session:
 
     def _confirm_subscription(self) -> None:
         self._read_changes()  # a loss before this confirmation must not count after it
-        self._is_subscribed = True
+        self._is_subscribed = self._is_listening
         self._tell()
 
     def _tell(self) -> None:

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from trading.commands import SetTradingState
-from trading.events import DayOpened, EquityMarked, TradingStateChanged
+from trading.events import DayOpened, TradingStateChanged
 from trading.refusals import RefusalCode
 from trading.risk.breakers import Counters, EquityGuard, has_recovered, next_hold, trips
 from trading.risk.limits import RiskLimits
@@ -107,26 +107,35 @@ def test_first_reading_after_a_restart_is_measured_by_the_journalled_one():
 # -- through the gate
 
 
-def test_day_opens_once_with_the_last_reading_before_it(desk):
+def marks(desk):
+    days = [event for event in desk.own if isinstance(event, DayOpened)]
+    return [(mark.day, mark.equity, mark.peak_equity) for mark in days]
+
+
+def test_day_begins_with_the_last_reading_before_it(desk):
     desk.slice()
     desk.trade("A", "BUY", 50, 100)
     desk.price("A", 110)
     desk.slice(minutes=60)
     desk.slice(days=1)
-    days = [event for event in desk.own if isinstance(event, DayOpened)]
-    assert [(d.day, d.equity, d.peak_equity) for d in days] == [
+    assert marks(desk) == [
         (100, 100_000, 100_000),
+        (100, 100_500, 100_500),  # moved by more than 5,000 / 20
         (101, 100_500, 100_500),
     ]
+    assert desk.gate.state.standing.day_equity == 100_500
 
 
 def test_reading_is_journalled_when_it_moved_by_a_twentieth_of_the_daily_loss(loser):
     for price in ("100.25", "100.30", "100.40", 95):  # 22.50, 27, 36 and -450 from 10,000
         loser.price("A", price)
         loser.slice(minutes=1)
-    marks = [event for event in loser.own if isinstance(event, EquityMarked)]
-    assert [mark.equity for mark in marks] == [10_000, 10_027, 9_550]
-    assert loser.gate.view()["peak_equity"] == 10_027
+    assert marks(loser) == [
+        (100, 10_000, 10_000),
+        (100, 10_027, 10_027),
+        (100, 9_550, 10_027),
+    ]
+    assert loser.gate.state.standing.day_equity == 10_000
 
 
 @pytest.fixture
@@ -172,9 +181,15 @@ def test_daily_loss_survives_a_restart(loser):
     assert loser.ask("B", quantity=1) == RefusalCode.RISK_DAILY_LOSS
 
 
-def test_loss_of_a_day_is_not_forgotten_when_a_restart_falls_between_two_days(loser):
+def test_restart_between_two_days_changes_neither_loss_nor_base(loser):
+    loser.price("A", 96)
+    loser.slice(days=1)  # equity 9,640
     loser.start()
-    loser.prices(A=94, B=50)
+    loser.prices(A=91, B=50)  # 9,190: 450 less than the close before
+    loser.slice(days=1)
+    assert loser.trading_state == ("ACTIVE", "")
+    loser.start()
+    loser.prices(A=85, B=50)  # 540 less
     loser.slice(days=1)
     assert loser.trading_state == ("HALTED", "RISK_DAILY_LOSS")
 

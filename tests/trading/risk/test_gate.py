@@ -15,6 +15,7 @@ from trading.effects import Send
 from trading.events import (
     KillSwitchReset,
     KillSwitchTripped,
+    OrderDenied,
 )
 from trading.identifiers import AccountId, Venue
 from trading.outcomes import JournalUnavailable, LinkUp, Started
@@ -117,6 +118,24 @@ def test_link_to_the_broker_coming_up_announces_again_and_stays_ready(desk):
     assert sent.message.risk_epoch == desk.epoch
     assert desk.gate.is_ready
     assert desk.handle(LinkUp(peer="strategy:one")) == []
+
+
+def test_broker_that_started_anew_gets_a_new_announcement_and_orders_wait(desk):
+    (sent,) = desk.handle(RiskAcknowledged(risk_epoch=0, account_seq=0))
+    assert sent.message.risk_epoch == desk.epoch
+    order = desk.order()
+    assert desk.verdict(order) is None
+    (permitted,) = desk.acknowledge()
+    assert permitted.message.order == order
+
+
+def test_refusal_by_the_broker_is_the_accounts_fact_even_when_it_carries_the_order(desk):
+    order = desk.order()
+    desk.handle(order)
+    desk.about(OrderDenied, order, code="BROKER_NOT_READY", reason="x", order=order)
+    assert reserved(desk) == (0, 0)
+    assert desk.gate.state.holdings.sequence == 1
+    assert desk.gate.view()["denials"] == {}
 
 
 def test_permitted_order_that_never_reached_the_broker_is_refused_and_released(desk):

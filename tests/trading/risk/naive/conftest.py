@@ -9,7 +9,6 @@ from hypothesis import assume
 
 from trading.events import (
     DayOpened,
-    EquityMarked,
     KillSwitchReset,
     KillSwitchTripped,
     OrderAccepted,
@@ -171,14 +170,12 @@ class Reference:
                     after = event.until
         return after
 
+    def day_equity(self):
+        opened = [e for e in self.desk.own if isinstance(e, DayOpened) and e.day == self.day()]
+        return Fraction(opened[0].equity)
+
     def peak(self):
-        peak = None
-        for event in self.desk.own:
-            if isinstance(event, DayOpened):
-                peak = event.peak_equity
-            elif isinstance(event, EquityMarked) and peak is not None:
-                peak = max(peak, event.equity)
-        return peak
+        return Fraction(self.last(DayOpened).peak_equity)
 
     # -- from the market
 
@@ -244,7 +241,6 @@ class Reference:
         value = self.units(symbol, None, order) * price
         mine = self.units(symbol, one, order) * price
         most = limits.max_strategy_exposure.get(one, Decimal("Infinity"))
-        base = self.last(DayOpened)
         return [
             (lambda: order.quantity > limits.max_shares, "RISK_MAX_SHARES"),
             (
@@ -271,14 +267,14 @@ class Reference:
             (
                 lambda: (
                     self.equity is not None
-                    and Fraction(base.equity) - self.equity >= limits.max_daily_loss
+                    and self.day_equity() - self.equity >= limits.max_daily_loss
                 ),
                 "RISK_DAILY_LOSS",
             ),
             (
                 lambda: (
                     self.equity is not None
-                    and 1 - self.equity / Fraction(self.peak()) >= Fraction(limits.max_drawdown)
+                    and 1 - self.equity / self.peak() >= Fraction(limits.max_drawdown)
                 ),
                 "RISK_DRAWDOWN",
             ),
