@@ -12,13 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ray
 
-from actors.blueprint import Blueprint, build
+from actors.assignment import Assignment, HostReport
+from actors.blueprint import build
 from actors.bus.wire import HostAddress
 from actors.bus.zmq import ZmqBus
 from actors.delivery import Deliveries, Drill, FencedOff
@@ -35,51 +35,6 @@ log = logging.getLogger(__name__)
 POLL_S = 0.05
 """Longest the loop sleeps; timers and arrivals wake it earlier."""
 INSPECT_TIMEOUT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where a host finds things. Holds no secret, only the path of one.
-
-    Attributes
-    ----------
-    bind : str
-        `ipc` on one machine, or the address to bind TCP sockets to.
-    drills : mapping of host name to points at which its first life dies (see `Drill`)
-    """
-
-    journal_url: str
-    run_dir: str
-    secret_file: str
-    bind: str = "ipc"
-    drills: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What one host is to run. `incarnation` rises with every start."""
-
-    name: str
-    machines: tuple[MachineName, ...]
-    incarnation: int
-    restarts: int
-    blueprint: Blueprint
-    surroundings: Surroundings
-
-
-@dataclass(frozen=True, slots=True)
-class HostReport:
-    """A host as it sees itself."""
-
-    pid: int
-    node: str
-    assignment: Assignment | None
-    address: HostAddress | None
-    views: Mapping[MachineName, Mapping[str, Any]]
-    messages: Mapping[MachineName, int]
-    latency_us: Mapping[str, float | None]
-    bus: Mapping[str, int]
-    fenced: tuple[MachineName, ...]
 
 
 class Host:

@@ -26,6 +26,7 @@ from actors.simulation.memory_journal import SimulatedCrash
 from actors.venue_calls import not_sent, outcome_unknown
 from trading.commands import VenueRequest
 from trading.effects import CallVenue, Publish, Reply, Send
+from trading.errors import JournalUnavailable
 from trading.identifiers import MachineName, machine_kind, machine_name
 from trading.machine import Machine
 from trading.messages import Message
@@ -207,7 +208,7 @@ class LocalBus:
         host.runner = runner
         try:
             out = runner.start(self.now)
-        except SimulatedCrash:
+        except (SimulatedCrash, JournalUnavailable):
             self.crash(host.name, self.faults.restart_ns(host.name))
             return
         if not self._perform(host, out):

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from actors.assignment import HostReport
 from actors.check import compare
-from actors.host import HostReport
 from actors.journal.open import open_journal
 from cluster import ray_runtime
 from cluster.config import Config

@@ -4,9 +4,9 @@ import time
 from decimal import Decimal
 from typing import Any
 
+from actors.assignment import Surroundings
 from actors.blueprint import Assumptions, Blueprint, ReplayPlan, StrategyPlan
 from actors.feeds.sources import symbols_of
-from actors.host import Surroundings
 from cluster import ray_runtime
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
@@ -25,13 +25,15 @@ from trading.values import NANOS_PER_SECOND
 START_TIMEOUT_S = 90.0
 
 
-def start(config: Config, *, detached: bool = False) -> RayClusterView:
+def start(config: Config, *, detached: bool = False, ray: Any = None) -> RayClusterView:
     """Start the cluster that `config` describes and wait until every host runs.
 
     Parameters
     ----------
     detached : bool
         The cluster outlives this process (`trader up`).
+    ray : module or None
+        A Ray that is connected already; it stays connected when the cluster stops.
 
     Raises
     ------
@@ -41,21 +43,25 @@ def start(config: Config, *, detached: bool = False) -> RayClusterView:
     began = time.monotonic()
     plan = plan_of(config)
     cluster_secret(config)
-    if config.cluster.address == "local":
-        if detached:
-            ray = ray_runtime.join(config, ray_runtime.start_head(config))
-        else:
-            ray = ray_runtime.start_local(config)
-    else:
-        ray = ray_runtime.join(config, config.cluster.address)
+    is_ours = ray is None
+    if ray is None:
+        ray = _connect(config, detached=detached)
     supervisor = _start_supervisor(ray, plan)
-    view = RayClusterView(ray, supervisor, config, plan, owns_ray=not detached)
+    view = RayClusterView(ray, supervisor, config, plan, owns_ray=is_ours and not detached)
     problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
     if problem:
         view.stop()
         raise ClusterUnreachable(f"the cluster did not start: {problem}")
     view.started(time.monotonic() - began)
     return view
+
+
+def _connect(config: Config, *, detached: bool) -> Any:
+    if config.cluster.address != "local":
+        return ray_runtime.join(config, config.cluster.address)
+    if detached:
+        return ray_runtime.join(config, ray_runtime.start_head(config))
+    return ray_runtime.start_local(config)
 
 
 def _start_supervisor(ray: Any, plan: ClusterPlan) -> Any:

@@ -18,8 +18,9 @@ from typing import Any
 
 import ray
 
+from actors.assignment import Assignment, HostReport
 from actors.bus.wire import HostAddress
-from actors.host import Assignment, Host, HostReport
+from actors.host import Host
 from cluster.telemetry import Telemetry
 from cluster.topology import ClusterPlan, HostPlan
 from trading.identifiers import MachineName

@@ -8,7 +8,7 @@ from typing import Any
 
 from ray.util.metrics import Gauge
 
-from actors.host import HostReport
+from actors.assignment import HostReport
 from trading.identifiers import MachineName, machine_kind
 
 _KILLED = {True: 1, False: 0}

@@ -7,8 +7,8 @@ Placement is a choice of configuration. The machines are the same whether they s
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from actors.assignment import Surroundings
 from actors.blueprint import Blueprint
-from actors.host import Surroundings
 from trading.errors import ConfigError
 from trading.identifiers import MachineName, machine_kind
 

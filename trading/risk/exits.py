@@ -7,7 +7,7 @@ the position again); the exit follows when the last of them has ended.
 
 from trading.commands import CancelOrder, SubmitOrder
 from trading.data import BookTop
-from trading.events import OrderEvent
+from trading.events import OrderEvent, OrderFilled
 from trading.identifiers import AccountId, derive_client_order_id
 from trading.risk.checks import PROTECTIVE
 from trading.risk.holdings import Holdings
@@ -33,16 +33,20 @@ class Exits:
                 wanted += self._watch((strategy, top.instrument_id), top, now)
         return wanted
 
-    def on_event(self, event: OrderEvent, now: int) -> list[SubmitOrder | CancelOrder]:
-        """Return the exit that waited for the order of this event to end."""
-        key = (event.strategy_id, event.instrument_id)
+    def on_fill(self, fill: OrderFilled) -> None:
+        """Forget a position that this fill made flat: its stop and its exit are over."""
+        key = (fill.strategy_id, fill.instrument_id)
         if self._holdings.account.strategy_position(*key).is_flat:
             self.stops.forget(key)
             self._postponed.pop(key, None)
-        elif key in self._postponed and not self._holdings.reservations.working(*key):
-            purpose, top = self._postponed.pop(key)
-            return [self._order(key, purpose, top, now)]
-        return []
+
+    def on_event(self, event: OrderEvent, now: int) -> list[SubmitOrder | CancelOrder]:
+        """Return the exit that waited for the order of this event to end."""
+        key = (event.strategy_id, event.instrument_id)
+        if key not in self._postponed or self._holdings.reservations.working(*key):
+            return []
+        purpose, top = self._postponed.pop(key)
+        return [self._order(key, purpose, top, now)]
 
     def _watch(self, key: Key, top: BookTop, now: int) -> list[SubmitOrder | CancelOrder]:
         purpose = self.stops.due(key, self._holdings.account.strategy_position(*key), top)
@@ -55,6 +59,7 @@ class Exits:
         if working:
             self._postponed[key] = (purpose, top)
             return [self._cancel(other.order, purpose, top, now) for other in working]
+        self._postponed.pop(key, None)
         return [self._order(key, purpose, top, now)]
 
     def _order(self, key: Key, purpose: str, top: BookTop, now: int) -> SubmitOrder:

@@ -23,6 +23,7 @@ from trading.events import (
     Event,
     OrderDenied,
     OrderEvent,
+    OrderFilled,
     OrderUpdateRejected,
     TradingStateChanged,
 )
@@ -361,6 +362,8 @@ class RiskGate:
 
     def _on_account_event(self, event: Event, now: int) -> list[Effect]:
         self.apply(event)
+        if isinstance(event, OrderFilled):
+            self.exits.on_fill(event)
         if not self.is_ready:
             return self._catch_up(event, now)
         if not isinstance(event, OrderEvent):

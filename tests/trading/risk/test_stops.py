@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from trading.commands import CancelOrder, PermittedOrder, SetTradingState
+from trading.commands import CancelOrder, PermittedOrder, RiskAcknowledged, SetTradingState
 from trading.events import KillSwitchTripped, OrderRejected
 from trading.risk.limits import RiskLimits
 from trading.values import OrderType, TradingState
@@ -139,6 +139,21 @@ def test_new_position_begins_with_a_new_best_price(long):
     long.trade("A", "BUY", 50, 108)
     long.sent.clear()
     move(long, 109)  # under 112 * 0.985 = 110.32
+    assert exits(long) == []
+
+
+def test_position_that_ended_while_the_gate_was_not_ready_is_forgotten(long):
+    move(long, 112)
+    out, again = long.order("A", "SELL", 50), long.order("A", "BUY", 50)
+    for order in (out, again):
+        long.handle(order)
+        long.submitted(order)
+    long.handle(RiskAcknowledged(risk_epoch=0, account_seq=0))
+    long.filled(out, 112)
+    long.filled(again, 108)
+    long.acknowledge()
+    long.sent.clear()
+    move(long, 109)
     assert exits(long) == []
 
 
