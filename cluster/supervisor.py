@@ -199,7 +199,7 @@ class Supervisor:
         ]
         if missing:
             self._start(missing)
-        if len(running) + len(missing) == len(self._plan.hosts):
+        if sum(1 for live in self._live if live.plan is not None) == len(self._plan.hosts):
             self._settled.set()
         spares = sum(1 for live in self._live if live.plan is None)
         for _ in range(self._plan.spare_hosts - spares):
@@ -207,9 +207,10 @@ class Supervisor:
 
     def _start(self, missing: list[HostPlan]) -> None:
         """Give each missing host a process, bind, tell everybody the routes, then let them go."""
-        starting: list[tuple[_Live, HostPlan, Any]] = []
+        starting: list[tuple[_Live, Any]] = []
         for host in missing:
             live = self._take_spare(host) or self._create(host)
+            live.plan = host
             live.incarnation = time.time_ns()
             assignment = Assignment(
                 name=host.name,
@@ -219,13 +220,25 @@ class Supervisor:
                 blueprint=self._plan.blueprint,
                 surroundings=self._plan.surroundings,
             )
-            starting.append((live, host, live.actor.assign.remote(assignment)))
-        for live, host, pending in starting:
-            live.address = ray.get(pending, timeout=CALL_TIMEOUT_S)
-            live.plan = host
+            starting.append((live, live.actor.assign.remote(assignment)))
+        bound = [live for live, pending in starting if self._bind(live, pending)]
         self._push_routes()
-        for live, _, _ in starting:
-            ray.get(live.actor.go.remote(), timeout=CALL_TIMEOUT_S)
+        for live in bound:
+            self._call_or_bury(live, live.actor.go.remote())
+
+    def _bind(self, live: _Live, pending: Any) -> bool:
+        live.address = self._call_or_bury(live, pending)
+        return live.address is not None
+
+    def _call_or_bury(self, live: _Live, pending: Any) -> Any:
+        """Return the answer of a host that starts; one that cannot is given up and made anew."""
+        try:
+            return ray.get(pending, timeout=CALL_TIMEOUT_S)
+        except ray.exceptions.RayError as error:
+            self._failure = str(error).strip().rpartition("\n")[2]
+            log.exception("host %s does not start", live.ray_name)
+            self._bury(live)
+            return None
 
     def _take_spare(self, host: HostPlan) -> _Live | None:
         if host.labels or host.resources:

@@ -11,8 +11,9 @@ import pytest
 
 from actors.bus import wire
 from actors.bus.zmq import ZmqBus
+from actors.venues.paper.adapter import PaperVenue
 from trading.codec import decode, encode
-from trading.outcomes import CancelAcknowledged
+from trading.outcomes import CancelAcknowledged, VenueConnected
 
 BOUND_S = 15.0
 
@@ -111,6 +112,27 @@ def start_exchange(run_dir):
     yield start
     for exchange in started:
         exchange.stop()
+
+
+@pytest.fixture
+def session(heard):
+    """Connect to `exchange`, run `work(venue, heard)`, disconnect."""
+
+    def run(exchange, work, secret=None):
+        async def whole():
+            venue, listener = PaperVenue("DEMO", secret), heard()
+            venue.set_endpoint(exchange.address.router, exchange.address.pub)
+            await venue.connect(listener)
+            try:
+                await listener.until(lambda: listener.count(VenueConnected))
+                async with asyncio.timeout(15):
+                    return await work(venue, listener)
+            finally:
+                await venue.disconnect()
+
+        return asyncio.run(whole())
+
+    return run
 
 
 def acknowledge(request):
