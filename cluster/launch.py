@@ -1,6 +1,7 @@
 """From configuration to a running cluster, and back to nothing."""
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +26,13 @@ from trading.values import NANOS_PER_SECOND
 START_TIMEOUT_S = 90.0
 
 
-def start(config: Config, *, detached: bool = False, ray: Any = None) -> RayClusterView:
+def start(
+    config: Config,
+    *,
+    detached: bool = False,
+    ray: Any = None,
+    drills: Mapping[str, Mapping[str, int]] | None = None,
+) -> RayClusterView:
     """Start the cluster that `config` describes and wait until every host runs.
 
     Parameters
@@ -34,6 +41,8 @@ def start(config: Config, *, detached: bool = False, ray: Any = None) -> RayClus
         The cluster outlives this process (`trader up`).
     ray : module or None
         A Ray that is connected already; it stays connected when the cluster stops.
+    drills : mapping of host name to points at which its first life dies
+        For rehearsals: see `actors.delivery.Drill`.
 
     Raises
     ------
@@ -41,7 +50,7 @@ def start(config: Config, *, detached: bool = False, ray: Any = None) -> RayClus
         If anything is missing or refused; what was started until then is stopped again.
     """
     began = time.monotonic()
-    plan = plan_of(config)
+    plan = plan_of(config, drills or {})
     cluster_secret(config)
     is_ours = ray is None
     if ray is None:
@@ -90,7 +99,7 @@ def _start_supervisor(ray: Any, plan: ClusterPlan) -> Any:
     )
 
 
-def plan_of(config: Config) -> ClusterPlan:
+def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterPlan:
     """Return the desired state that `config` describes.
 
     Raises
@@ -118,6 +127,7 @@ def plan_of(config: Config) -> ClusterPlan:
             run_dir=str(config.cluster.state_dir / "run"),
             secret_file=str(config.cluster.secret_file),
             bind="ipc" if ray_runtime.is_loopback(config.cluster.bind) else config.cluster.bind,
+            drills=drills,
         ),
         spare_hosts=config.cluster.spare_hosts,
     )

@@ -1,42 +1,21 @@
 """What a run amounts to: counted and computed from the journal's facts, never kept on the side."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
-from itertools import pairwise
-from math import sqrt
-from statistics import fmean, stdev
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from cluster.config import Config
+from cluster.history import History
 from cluster.view import ActorView, CheckView, ClusterSnapshot, Durations, LatencyView
-from trading.events import (
-    EquityMarked,
-    Event,
-    OrderCanceled,
-    OrderDenied,
-    OrderFilled,
-    OrderRejected,
-    OrderSubmitted,
-)
-from trading.identifiers import StrategyId, symbol_of
-from trading.values import ZERO
-
-DAYS_PER_YEAR = 252
-AnyEvent = TypeVar("AnyEvent", bound=Event)
-
-
-class EquityPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """The account at one close. Money in account currency; `ts_event` is market time (ns UTC)."""
-
-    ts_event: int
-    sequence: int
-    equity: Decimal
-    cash: Decimal
-    gross: Decimal
-    net: Decimal
+from trading.events import EquityMarked, OrderDenied, OrderEvent, OrderFilled, OrderSubmitted
+from trading.identifiers import ClientOrderId, StrategyId, symbol_of
+from trading.ledger import Curve
+from trading.order import Order
+from trading.reconciliation import EXTERNAL
+from trading.values import ZERO, OrderStatus
 
 
 class StrategyResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +30,7 @@ class StrategyResult(msgspec.Struct, frozen=True, kw_only=True):
     total_return, max_drawdown : float
         Fractions of 1; the drawdown is positive.
     sharpe : float or None
-        Mean over standard deviation of the daily returns, times sqrt(252), no risk-free rate;
-        None when there is nothing to divide by.
+        Annualised, of daily returns, without a risk-free rate; None when nothing varies.
     trades : int
         Orders that were filled, wholly or in part.
     """
@@ -71,7 +49,7 @@ class StrategyResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Distinct orders. `filled` counts those of which nothing is left; `refused` is by code."""
+    """Distinct orders by how they ended; `refused` is by code, and never reached the venue."""
 
     submitted: int = 0
     filled: int = 0
@@ -87,7 +65,9 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     days: int
     symbols: tuple[str, ...]
     initial_equity: Decimal
-    curve: tuple[EquityPoint, ...]
+    marks: tuple[EquityMarked, ...]
+    max_drawdown: float
+    sharpe: float | None
     strategies: tuple[StrategyResult, ...]
     orders: OrderCounts
     fills: tuple[OrderFilled, ...]
@@ -100,41 +80,36 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def final_equity(self) -> Decimal:
-        return self.curve[-1].equity if self.curve else self.initial_equity
-
-    @property
-    def equities(self) -> list[float]:
-        """The account's equity at the start and at each close."""
-        return [float(self.initial_equity), *(float(point.equity) for point in self.curve)]
+        return self.marks[-1].equity if self.marks else self.initial_equity
 
 
-def result_of(config: Config, snapshot: ClusterSnapshot, events: Iterable[Event]) -> RunResult:
+def result_of(config: Config, snapshot: ClusterSnapshot, history: History) -> RunResult:
     """Fold the facts of a run into its result.
 
     Parameters
     ----------
     snapshot : ClusterSnapshot
         The last look at the cluster: what is not a journalled fact (actors, latency, check).
-    events : iterable of Event
-        The facts of the account, ledger, risk and strategy streams, each stream in its order.
     """
-    facts = list(events)
-    marks = {fact.sequence: fact for fact in facts if isinstance(fact, EquityMarked)}
-    marked = [marks[sequence] for sequence in sorted(marks)]
-    fills = _once([fact for fact in facts if isinstance(fact, OrderFilled)], "trade_id")
-    refusals = _once([fact for fact in facts if isinstance(fact, OrderDenied)], "client_order_id")
+    marks = [fact for fact in history.ledger if isinstance(fact, EquityMarked)]
+    curve = _curve(config.account.initial_cash, marks)
+    orders = _fold_orders(history)
+    fills = _distinct_fills(history)
+    refusals = _refusals(history, orders)
     return RunResult(
         config=config,
         days=max(0, snapshot.sequence - snapshot.first + 1) if snapshot.clock_ns else 0,
-        symbols=_symbols(config, snapshot, fills),
+        symbols=_symbols(config, snapshot),
         initial_equity=config.account.initial_cash,
-        curve=tuple(_point(mark) for mark in marked),
+        marks=tuple(marks),
+        max_drawdown=curve.max_drawdown,
+        sharpe=curve.sharpe(),
         strategies=tuple(
-            _strategy(StrategyId(name), config, marked, fills) for name in config.strategies
+            _strategy(StrategyId(name), config, marks, fills) for name in config.strategies
         ),
-        orders=_count_orders(facts, fills, refusals),
-        fills=tuple(fills),
-        refusals=tuple(refusals),
+        orders=_count_orders(orders, history, refusals),
+        fills=fills,
+        refusals=refusals,
         check=snapshot.check,
         latency_us=snapshot.latency_us,
         actors=snapshot.actors,
@@ -187,91 +162,85 @@ def check_summary(check: CheckView | None) -> dict[str, int | float] | None:
     }
 
 
-def max_drawdown(values: Iterable[float]) -> float:
-    """Return the largest fall from a peak, as a positive fraction of that peak."""
-    peak, worst = 0.0, 0.0
-    for value in values:
-        peak = max(peak, value)
-        worst = max(worst, (peak - value) / peak if peak > 0 else 0.0)
-    return worst
+def _fold_orders(history: History) -> dict[ClientOrderId, Order]:
+    orders: dict[ClientOrderId, Order] = {}
+    for fact in history.account:
+        if isinstance(fact, OrderEvent):
+            order = orders.get(fact.client_order_id) or Order.of(fact)
+            order.apply(fact)
+            orders[fact.client_order_id] = order
+    return orders
 
 
-def sharpe_ratio(values: Sequence[float]) -> float | None:
-    """Return the annualised Sharpe ratio of a series of daily values, without a risk-free rate.
-
-    None with fewer than three values, with a value of zero or less, or when nothing varies.
-    """
-    if len(values) < 3 or min(values) <= 0:
-        return None
-    returns = [now / before - 1 for before, now in pairwise(values)]
-    deviation = stdev(returns)
-    return fmean(returns) / deviation * sqrt(DAYS_PER_YEAR) if deviation > 0 else None
+def _distinct_fills(history: History) -> tuple[OrderFilled, ...]:
+    fills = {fact.trade_id: fact for fact in history.account if isinstance(fact, OrderFilled)}
+    return tuple(fills.values())
 
 
-def _once(facts: list[AnyEvent], key: str) -> list[AnyEvent]:
-    return list({getattr(fact, key): fact for fact in reversed(facts)}.values())[::-1]
-
-
-def _point(mark: EquityMarked) -> EquityPoint:
-    return EquityPoint(
-        ts_event=mark.ts_event,
-        sequence=mark.sequence,
-        equity=mark.equity,
-        cash=mark.cash,
-        gross=mark.gross,
-        net=mark.net,
-    )
-
-
-def _symbols(
-    config: Config, snapshot: ClusterSnapshot, fills: list[OrderFilled]
-) -> tuple[str, ...]:
-    for name, view in snapshot.machines.items():
-        if name.startswith("replay:") and view.get("instruments"):
-            return tuple(symbol_of(instrument) for instrument in view["instruments"])
-    seen = {symbol_of(fill.instrument_id) for fill in fills}
-    return config.data.symbols or tuple(sorted(seen))
-
-
-def _strategy(
-    strategy_id: StrategyId, config: Config, marks: list[EquityMarked], fills: list[OrderFilled]
-) -> StrategyResult:
-    capital = config.strategies[strategy_id].capital * config.account.initial_cash
-    profits = tuple(
-        next((profit for name, profit, _ in mark.by_strategy if name == strategy_id), ZERO)
-        for mark in marks
-    )
-    values = [float(capital), *(float(capital + profit) for profit in profits)]
-    return StrategyResult(
-        strategy_id=strategy_id,
-        capital=capital,
-        profits=profits,
-        total_return=values[-1] / values[0] - 1,
-        sharpe=sharpe_ratio(values),
-        max_drawdown=max_drawdown(values),
-        trades=len({fill.client_order_id for fill in fills if fill.strategy_id == strategy_id}),
-    )
+def _refusals(history: History, orders: dict[ClientOrderId, Order]) -> tuple[OrderDenied, ...]:
+    """Return each refusal once; one that the venue proved wrong later does not count."""
+    stands = [
+        fact
+        for fact in history.account
+        if isinstance(fact, OrderDenied)
+        and orders[fact.client_order_id].status is OrderStatus.DENIED
+    ]
+    decided = [fact for fact in history.decisions if isinstance(fact, OrderDenied)]
+    distinct = {(fact.client_order_id, fact.code): fact for fact in [*decided, *stands]}
+    return tuple(sorted(distinct.values(), key=lambda fact: fact.ts_init))
 
 
 def _count_orders(
-    facts: list[Event], fills: list[OrderFilled], refusals: list[OrderDenied]
+    orders: dict[ClientOrderId, Order], history: History, refusals: Iterable[OrderDenied]
 ) -> OrderCounts:
-    wanted = {
-        fact.client_order_id: fact.order.quantity
-        for fact in facts
-        if isinstance(fact, OrderSubmitted)
+    ended = Counter(order.status for order in orders.values())
+    submitted = {
+        fact.client_order_id
+        for fact in history.account
+        if isinstance(fact, OrderSubmitted) and fact.strategy_id != EXTERNAL
     }
-    done: dict[str, Decimal] = {}
-    for fill in fills:
-        done[fill.client_order_id] = done.get(fill.client_order_id, ZERO) + fill.last_qty
     return OrderCounts(
-        submitted=len(wanted),
-        filled=sum(done.get(key, ZERO) >= quantity for key, quantity in wanted.items()),
-        canceled=_distinct(facts, OrderCanceled),
-        rejected=_distinct(facts, OrderRejected),
-        refused=dict(Counter(refusal.code for refusal in refusals)),
+        submitted=len(submitted),
+        filled=ended[OrderStatus.FILLED],
+        canceled=ended[OrderStatus.CANCELED],
+        rejected=ended[OrderStatus.REJECTED],
+        refused=dict(Counter(refusal.code for refusal in refusals).most_common()),
     )
 
 
-def _distinct(facts: list[Event], kind: type[OrderCanceled] | type[OrderRejected]) -> int:
-    return len({fact.client_order_id for fact in facts if isinstance(fact, kind)})
+def _curve(start: Decimal, marks: list[EquityMarked]) -> Curve:
+    curve = Curve(start)
+    for mark in marks:
+        curve.add(mark.ts_event, mark.equity)
+    return curve
+
+
+def _symbols(config: Config, snapshot: ClusterSnapshot) -> tuple[str, ...]:
+    """Return the symbols of the books that the cluster keeps, else those that were asked for."""
+    for name, view in snapshot.machines.items():
+        if name.startswith("book:"):
+            return tuple(symbol_of(instrument) for instrument in view.get("books", ()))
+    return config.data.symbols
+
+
+def _strategy(
+    strategy_id: StrategyId,
+    config: Config,
+    marks: list[EquityMarked],
+    fills: tuple[OrderFilled, ...],
+) -> StrategyResult:
+    capital = config.strategies[strategy_id].capital * config.account.initial_cash
+    curve, profits = Curve(capital), []
+    for mark in marks:
+        profit = next((p for name, p, _ in mark.by_strategy if name == strategy_id), ZERO)
+        profits.append(profit)
+        curve.add(mark.ts_event, capital + profit)
+    return StrategyResult(
+        strategy_id=strategy_id,
+        capital=capital,
+        profits=tuple(profits),
+        total_return=float(profits[-1] / capital) if profits else 0.0,
+        sharpe=curve.sharpe(),
+        max_drawdown=curve.max_drawdown,
+        trades=len({fill.client_order_id for fill in fills if fill.strategy_id == strategy_id}),
+    )

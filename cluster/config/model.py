@@ -7,6 +7,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 
 from pydantic import (
     AfterValidator,
@@ -37,10 +38,17 @@ def _split_at_commas(value: object) -> object:
     return value
 
 
+def _none_when_off(value: object) -> object:
+    return None if value == "off" else value
+
+
 Name = Annotated[str, AfterValidator(_plain_name)]
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Symbols = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
 Ratio = Annotated[Decimal, Field(gt=0, le=1)]
+OptionalRatio = Annotated[
+    Annotated[Decimal, Field(gt=0, le=1)] | None, BeforeValidator(_none_when_off)
+]
 Money = Annotated[Decimal, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -69,8 +77,8 @@ class ClusterConfig(Section):
     journal: str = Field(
         "",
         repr=False,
-        description="`sqlite:///path` or `redis://host:port/db`.",
-        json_schema_extra={"default": "sqlite:///<state_dir>/journal.db"},
+        description="`sqlite:///folder`, `redis://host:port/db` or `unix:///socket`.",
+        json_schema_extra={"default": "sqlite://<state_dir>/journal"},
     )
     bind: str = Field(
         "127.0.0.1",
@@ -105,10 +113,10 @@ class ClusterConfig(Section):
             return values
         name = values.get("name", cls.model_fields["name"].default)
         state = values.get("state_dir") or Path("~/.local/state/neural-trader") / str(name)
-        folder = Path(str(state)).expanduser()
+        folder = Path(str(state)).expanduser().absolute()
         derived = {
             "state_dir": folder,
-            "journal": f"sqlite:///{folder / 'journal.db'}",
+            "journal": f"sqlite://{quote(str(folder / 'journal'))}",
             "secret_file": folder / "secret",
         }
         return derived | {key: value for key, value in values.items() if value != ""}
@@ -123,9 +131,9 @@ class ClusterConfig(Section):
     @field_validator("journal")
     @classmethod
     def _known_journal(cls, url: str) -> str:
-        if url.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
+        if url.startswith(("sqlite:", "redis://", "rediss://", "unix://")):
             return url
-        raise ValueError("must be a sqlite:///path or redis://host:port/db address")
+        raise ValueError("must be sqlite:///folder, redis://host:port/db or unix:///socket")
 
     @field_validator("placement", mode="before")
     @classmethod
@@ -175,9 +183,9 @@ class ExchangeConfig(Section):
     half_spread_bps: float = Field(
         1.0, ge=0, description="Half of the bid-ask spread around the price (basis points)."
     )
-    levels: Count = Field(5, description="Price levels of liquidity on each side.")
+    levels: Count = Field(10, description="Price levels of liquidity on each side.")
     depth: Annotated[Decimal, Field(gt=0)] = Field(
-        Decimal(2_000), description="Units offered on each level."
+        Decimal(100_000), description="Value offered on each level (USD)."
     )
     fee_bps: Decimal = Field(Decimal(0), ge=0, description="Fee (basis points of the value).")
     fee_per_share: Decimal = Field(Decimal("0.005"), ge=0, description="Fee per share (USD).")
@@ -232,11 +240,13 @@ class RiskConfig(Section):
         60, description="How long the circuit breaker stays open (market minutes)."
     )
     max_orders_per_second: Count = Field(100, description="Order rate throttle (per host second).")
-    stop_loss_ratio: Ratio = Field(
-        Decimal("0.02"), description="Stop below the average price of a position."
+    stop_loss_ratio: OptionalRatio = Field(
+        Decimal("0.02"),
+        description='Stop below the average price of a position; "off" places none.',
     )
-    trailing_stop_ratio: Ratio = Field(
-        Decimal("0.015"), description="Distance of the trailing stop from the best price."
+    trailing_stop_ratio: OptionalRatio = Field(
+        Decimal("0.015"),
+        description='Distance of the trailing stop from the best price; "off" places none.',
     )
     trailing_activation_ratio: Ratio = Field(
         Decimal("0.02"), description="Gain after which the trailing stop is placed."

@@ -41,10 +41,11 @@ def is_private(path: Path) -> bool:
 
 
 def _require_protected_bind(bind: str) -> None:
-    if not is_loopback(bind) and os.environ.get("RAY_AUTH_MODE") != "token":
+    auth_mode = os.environ.get("RAY_AUTH_MODE", "token")
+    if not is_loopback(bind) and auth_mode != "token":
         raise AuthError(
-            f"cluster.bind = {bind} can be reached from outside without authentication; "
-            "set RAY_AUTH_MODE=token (with RAY_AUTH_TOKEN) or bind to 127.0.0.1."
+            f"cluster.bind = {bind} can be reached from outside while RAY_AUTH_MODE is "
+            f"{auth_mode!r}; unset it (then Ray asks for its token), or bind to 127.0.0.1."
         )
 
 

@@ -16,9 +16,7 @@ from trading.outcomes import (
     VenueConnected,
     VenueDisconnected,
 )
-from trading.reports import (
-    FillReport,
-)
+from trading.reports import FillReport
 from trading.values import OrderSide, OrderType, TimeInForce
 
 SECRET = bytes(range(32))
