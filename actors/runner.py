@@ -380,12 +380,19 @@ class Runner:
         cell.journal_retry_at = now + JOURNAL_PROBE_NS
         with suppress(JournalUnavailable):  # not even readable: then the probe restores it
             self._restore(cell)
+        # Facts that waited have just been read from the journal: they must not come twice.
+        self._queue = deque(
+            (other, message)
+            for other, message in self._queue
+            if other is not cell or not isinstance(message, Event)
+        )
         stream = cell.machine.stream
         assert stream is not None
         outcome = JournalUnavailableOutcome(ts_event=now, ts_init=now, stream=stream, reason=reason)
         self._queue.append((cell, outcome))
         if is_first:
-            self._queue.extend((cell, message) for message in messages)
+            again = (message for message in messages if not isinstance(message, Event))
+            self._queue.extend((cell, message) for message in again)
 
     def _probe_journal(self, cell: _Cell, now: int) -> None:
         """Taking the lease again writes to the store, so it tells whether appends work."""

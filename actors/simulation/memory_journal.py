@@ -15,11 +15,21 @@ class SimulatedCrash(Exception):
 
 @dataclass(slots=True)
 class Disk:
-    """What survives a crash: every stream's records and lease epoch."""
+    """What survives a crash: every stream's records and lease epoch.
 
+    Attributes
+    ----------
+    ample : frozenset of StreamName
+        Streams on a disk of their own, which never fills up (the venue's).
+    """
+
+    ample: frozenset[StreamName] = frozenset()
     records: dict[StreamName, list[Record]] = field(default_factory=dict)
     epochs: dict[StreamName, int] = field(default_factory=dict)
     is_full: bool = False
+
+    def has_space(self, stream: StreamName) -> bool:
+        return not self.is_full or stream in self.ample
 
 
 def never(_: StreamName) -> bool:
@@ -46,7 +56,7 @@ class MemoryJournal:
         self._crash_after = crash_after
 
     def acquire(self, stream: StreamName, holder: str) -> int:
-        if self._disk.is_full:
+        if not self._disk.has_space(stream):
             raise JournalUnavailable(f"{stream}: no space left")
         epoch = self._disk.epochs.get(stream, 0) + 1
         self._disk.epochs[stream] = epoch
@@ -87,7 +97,7 @@ class MemoryJournal:
         """Nothing to close."""
 
     def _write(self, stream: StreamName, epoch: int, payloads: Sequence[bytes], ts: int) -> int:
-        if self._disk.is_full:
+        if not self._disk.has_space(stream):
             raise JournalUnavailable(f"{stream}: no space left")
         records = self._disk.records.setdefault(stream, [])
         for payload in payloads:

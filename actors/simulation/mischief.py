@@ -69,7 +69,7 @@ class Mischief:
             self._send_bad_data()
         if profile.forged_permits:
             self._send_forged_order()
-        if profile.disk_full and self._random.random() < 0.05:
+        if profile.disk_full and self._random.random() < 0.3:
             self._fill_disk()
         if profile.kill_switch and self.killed_at is None and self._random.random() < 0.05:
             self._kill()

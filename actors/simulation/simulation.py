@@ -23,13 +23,14 @@ from actors.simulation.mischief import KILL_GRACE_NS, Mischief
 from actors.simulation.seeded_faults import PROFILES, SeededFaults
 from trading.codec import decode
 from trading.commands import SubmitOrder
-from trading.events import Event, OrderRejected
+from trading.events import Event, OrderRejected, OrderSubmitted
 from trading.exchange.exchange import SimulatedExchange
 from trading.exchange.faults import FaultPlan, FaultyExchange, RequestFault
 from trading.identifiers import (
     AccountId,
     MachineName,
     StrategyId,
+    StreamName,
     account_stream,
     machine_kind,
 )
@@ -120,7 +121,7 @@ class Simulation:
     def __init__(self, seed: int, days: int = 40) -> None:
         self.seed = seed
         self.blueprint = blueprint_for(seed, days)
-        self.disk = Disk()
+        self.disk = Disk(ample=frozenset({StreamName(self.blueprint.name("exchange"))}))
         names = self.blueprint.machines()
         profile = PROFILES[seed % len(PROFILES)]
         self.faults = SeededFaults(
@@ -239,7 +240,7 @@ class Simulation:
         if not self._machine("risk").view()["ready"]:
             problems.append("risk is not ready in calm weather")
         problems += self._unlike_their_journal()
-        problems += self._false_rejections()
+        problems += self._false_words()
         problems += self._orders_after_the_kill()
         orders = {o.client_order_id for o in self._exchange().orders(self.blueprint.account_id)}
         problems += [f"forged order {key} was sent" for key in orders & self.mischief.forged]
@@ -265,19 +266,20 @@ class Simulation:
                 problems.append(f"{name} is not what its journal says")
         return problems
 
-    def _false_rejections(self) -> list[str]:
-        """An order that the venue took must never count as rejected here."""
-        taken = {
-            order.client_order_id
-            for order in self._exchange().orders(self.blueprint.account_id)
-            if order.status is not OrderStatus.REJECTED
-        }
+    def _false_words(self) -> list[str]:
+        """What the venue has must have been journalled first, and may not count as refused here."""
         stream = account_stream(self.blueprint.venue, self.blueprint.account_id)
         events = [decode(record.payload) for record in MemoryJournal(self.disk).read(stream)]
+        journalled = {e.client_order_id for e in events if isinstance(e, OrderSubmitted)}
+        rejected = {e.client_order_id for e in events if isinstance(e, OrderRejected)}
+        orders = self._exchange().orders(self.blueprint.account_id)
+        taken = {o.client_order_id for o in orders if o.status is not OrderStatus.REJECTED}
         return [
-            f"{event.client_order_id} was accepted by the venue and rejected by us"
-            for event in events
-            if isinstance(event, OrderRejected) and event.client_order_id in taken
+            *(f"{key} was sent and never journalled" for key in sorted(taken - journalled)),
+            *(
+                f"{key} was taken by the venue and rejected by us"
+                for key in sorted(taken & rejected)
+            ),
         ]
 
     def _orders_after_the_kill(self) -> list[str]:

@@ -12,7 +12,8 @@ def print_json(value: Any) -> None:
     """Print one JSON object; decimals become text, so that no digit of money is lost."""
     import msgspec
 
-    typer.echo(msgspec.json.format(msgspec.json.encode(value, decimal_format="string"), indent=2))
+    encoded = msgspec.json.encode(value, enc_hook=str)
+    typer.echo(msgspec.json.format(encoded, indent=2))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -1,4 +1,4 @@
-"""Read the configuration from its layers. Highest first:
+"""Read the configuration from its layers, highest first.
 
 1. the command line;
 2. the process environment (`TRADER_DATA__DAYS=250`: prefix, section, two underscores, key);

@@ -42,8 +42,13 @@ def _none_when_off(value: object) -> object:
     return None if value == "off" else value
 
 
+def _full_path(path: Path) -> Path:
+    """Hosts run in other folders than the person who starts them."""
+    return path.expanduser().absolute()
+
+
 Name = Annotated[str, AfterValidator(_plain_name)]
-UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+UserPath = Annotated[Path, AfterValidator(_full_path)]
 Symbols = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
 Ratio = Annotated[Decimal, Field(gt=0, le=1)]
 OptionalRatio = Annotated[
@@ -299,16 +304,24 @@ class Config(BaseSettings):
         title="neural-trader configuration",
     )
 
-    cluster: ClusterConfig = Field(ClusterConfig(), description="Where and how the cluster runs.")
-    account: AccountConfig = Field(AccountConfig(), description="The account that is traded.")
-    data: DataConfig = Field(DataConfig(), description="What is replayed, and how fast.")
-    exchange: ExchangeConfig = Field(
-        ExchangeConfig(), description="What the simulated exchange assumes."
+    cluster: ClusterConfig = Field(
+        default_factory=ClusterConfig, description="Where and how the cluster runs."
     )
-    risk: RiskConfig = Field(RiskConfig(), description="Limits of the risk manager.")
+    account: AccountConfig = Field(
+        default_factory=AccountConfig, description="The account that is traded."
+    )
+    data: DataConfig = Field(
+        default_factory=DataConfig, description="What is replayed, and how fast."
+    )
+    exchange: ExchangeConfig = Field(
+        default_factory=ExchangeConfig, description="What the simulated exchange assumes."
+    )
+    risk: RiskConfig = Field(default_factory=RiskConfig, description="Limits of the risk manager.")
     strategies: dict[Name, StrategyConfig] = Field({}, description="The running strategies by id.")
-    logging: LoggingConfig = Field(LoggingConfig(), description="What is logged, and how.")
-    live: LiveConfig = Field(LiveConfig(), description="The gate to real money.")
+    logging: LoggingConfig = Field(
+        default_factory=LoggingConfig, description="What is logged, and how."
+    )
+    live: LiveConfig = Field(default_factory=LiveConfig, description="The gate to real money.")
 
     @classmethod
     def settings_customise_sources(

@@ -11,7 +11,7 @@ crashes", above all on the short side). Risk level: medium long-only, high with 
 import msgspec
 import numpy as np
 
-from trading.indicators.periods import BARS_PER_MONTH_MAX, period_starts, row_of_last
+from trading.indicators.periods import BARS_PER_MONTH_MAX, IntArray, period_starts, row_of_last
 from trading.indicators.returns import realised_volatility
 from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars, require_bool, require_range
@@ -79,7 +79,7 @@ class Momentum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         weights[is_held] = self._decide(bars, decided_at[is_held])
         return weights
 
-    def _decide(self, bars: Bars, rows: FloatArray) -> FloatArray:
+    def _decide(self, bars: Bars, rows: IntArray) -> FloatArray:
         """Weights decided at `rows`, one line each: (len(rows), instrument)."""
         score = bars.close[rows - self.skip_bars] / bars.close[rows - self.formation_bars] - 1.0
         volatility = realised_volatility(bars.close, self.volatility_bars)[rows]

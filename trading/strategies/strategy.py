@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trading.identifiers import InstrumentId
+from trading.indicators.periods import IntArray
 from trading.indicators.rolling import FloatArray
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

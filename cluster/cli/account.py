@@ -1,0 +1,159 @@
+"""Orders, positions and fills as rows: from the running actors, or from the journal."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trading.identifiers import StreamName
+
+if TYPE_CHECKING:
+    from cluster.config import Config
+    from cluster.view import ClusterSnapshot
+    from trading.events import OrderFilled
+    from trading.order import Order
+
+Row = Mapping[str, Any]
+ORDER_KEYS = (
+    "ts_last", "client_order_id", "strategy_id", "instrument_id", "side", "quantity",
+    "filled_qty", "avg_px", "status", "code", "purpose",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRows:
+    """One account. Newest orders and fills first.
+
+    Attributes
+    ----------
+    source : str
+        `cluster`, or `journal` when nobody is running.
+    sequence : int
+        Number of facts in the account's stream.
+    """
+
+    source: str
+    sequence: int
+    cash: Any
+    orders: list[Row]
+    positions: list[Row]
+    fills: list[Row]
+
+
+def machine_view(snapshot: "ClusterSnapshot", kind: str) -> Mapping[str, Any]:
+    """Return what the first machine of a kind says; nothing while it is down."""
+    return next(
+        (view for name, view in snapshot.machines.items() if name.partition(":")[0] == kind), {}
+    )
+
+
+def rows_of_cluster(snapshot: "ClusterSnapshot") -> AccountRows:
+    """Return what broker and ledger say: every open order, and the newest of the others."""
+    broker, ledger = machine_view(snapshot, "broker"), machine_view(snapshot, "ledger")
+    working = [_picked(order) for order in broker.get("open_orders", ())]
+    working.sort(key=lambda order: int(order["ts_last"]), reverse=True)
+    known = {order["client_order_id"] for order in working}
+    recent = [_picked(order) for order in ledger.get("recent_orders", ())]
+    return AccountRows(
+        source="cluster",
+        sequence=int(broker.get("sequence", 0)),
+        cash=ledger.get("cash"),
+        orders=working + [order for order in recent if order["client_order_id"] not in known],
+        positions=list(ledger.get("positions", ())),
+        fills=list(ledger.get("recent_fills", ())),
+    )
+
+
+def rows_of_journal(config: "Config", until: int | None = None) -> AccountRows:
+    """Fold the account's stream, up to and with sequence `until`.
+
+    Raises
+    ------
+    UsageError
+        If the stream does not reach `until`.
+    JournalError
+        If the journal cannot be used, or a record does not fit the chain.
+    """
+    from trading.account import Account
+    from trading.broker.record import AccountRecord
+    from trading.errors import UsageError
+    from trading.events import OrderFilled
+
+    cash = config.account.initial_cash
+    record = AccountRecord(cash, StreamName(f"kill:{config.account.account_id}"))
+    account = Account(cash)
+    fills: list[Row] = []
+    count = 0
+    for event in _events(config, until):
+        record.apply(event)
+        if isinstance(event, OrderFilled) and not account.has_fill(event.trade_id):
+            fills.append(_fill(event, account.apply_fill(event)))
+        count += 1
+    if until is not None and count < until:
+        raise UsageError(f"the account's stream ends at {count}; --until {until} is behind it.")
+    orders = sorted(record.orders.values(), key=lambda order: order.ts_last, reverse=True)
+    return AccountRows(
+        source="journal",
+        sequence=count,
+        cash=record.account.cash,
+        orders=[_order(order) for order in orders],
+        positions=[
+            _position(key, position)
+            for key, position in sorted(record.account.positions().items())
+            if not position.is_flat
+        ],
+        fills=fills[::-1],
+    )
+
+
+def _events(config: "Config", until: int | None) -> Iterator[Any]:
+    from actors.journal.open import open_journal
+    from trading.codec import decode
+    from trading.identifiers import AccountId, Venue, account_stream
+
+    stream = account_stream(Venue(config.account.venue), AccountId(config.account.account_id))
+    journal = open_journal(config.cluster.journal)
+    try:
+        for record in journal.read(stream):
+            if until is not None and record.seq > until:
+                return
+            yield decode(record.payload)
+    finally:
+        journal.close()
+
+
+def _picked(order: Row) -> Row:
+    return {key: order.get(key, "") for key in ORDER_KEYS}
+
+
+def _order(order: "Order") -> Row:
+    from trading.broker.view import order_view
+
+    return _picked({**order_view(order), "code": order.code})
+
+
+def _position(key: str, position: Any) -> Row:
+    """Without a running book there is no price, hence no value."""
+    return {
+        "instrument_id": key,
+        "quantity": position.quantity,
+        "avg_px": position.avg_px,
+        "last_px": None,
+        "value": None,
+        "unrealized_pnl": None,
+        "realized_pnl": position.realized_pnl,
+    }
+
+
+def _fill(fill: "OrderFilled", realized: Any) -> Row:
+    return {
+        "ts_event": fill.ts_event,
+        "strategy_id": fill.strategy_id,
+        "instrument_id": fill.instrument_id,
+        "side": str(fill.side),
+        "quantity": fill.last_qty,
+        "price": fill.last_px,
+        "commission": fill.commission,
+        "realized_pnl": realized,
+        "purpose": fill.purpose,
+        "trade_id": fill.trade_id,
+    }

@@ -1,0 +1,145 @@
+"""`trader status`, `orders`, `positions`, `fills`: look at a running cluster, or at its journal."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cluster.cli.options import (
+    AddressOption,
+    ConfigOption,
+    JsonOption,
+    LimitOption,
+    QuietOption,
+    config_of,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cluster.cli.account import AccountRows
+    from cluster.config import Config
+    from cluster.view import ClusterSnapshot
+
+
+def status(
+    config: ConfigOption = None, address: AddressOption = None, as_json: JsonOption = False
+) -> None:
+    """Show clock, equity, trading state and actors of the running cluster."""
+    from cluster.cli.connection import connect
+    from cluster.cli.output import print_facts, print_json
+    from cluster.cli.tables import print_actors
+
+    settings = config_of(config, address)
+    snapshot = connect(settings).snapshot()
+    if as_json:
+        print_json(snapshot)
+        return
+    print_facts(_facts(settings, snapshot))
+    typer.echo()
+    print_actors(snapshot.actors)
+
+
+def orders(
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show open orders, then the newest others."""
+    from cluster.cli.tables import print_orders
+
+    rows = _rows(config, address, quiet=quiet)
+    _show(rows, "orders", rows.orders[:limit], print_orders, as_json=as_json)
+
+
+def positions(
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show the positions of the account."""
+    from cluster.cli.tables import print_positions
+
+    rows = _rows(config, address, quiet=quiet)
+    _show(rows, "positions", rows.positions, print_positions, as_json=as_json)
+
+
+def fills(
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    limit: LimitOption = 20,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show the newest fills."""
+    from cluster.cli.tables import print_fills
+
+    rows = _rows(config, address, quiet=quiet)
+    _show(rows, "fills", rows.fills[:limit], print_fills, as_json=as_json)
+
+
+def _rows(path: "Path | None", address: str | None, *, quiet: bool) -> "AccountRows":
+    """Ask the cluster; when it is down, read the journal and say so."""
+    from cluster.cli.account import rows_of_cluster, rows_of_journal
+    from cluster.cli.connection import connect
+    from cluster.cli.folders import config_of_newest_journal
+    from cluster.cli.output import note
+    from cluster.logs import without_password
+    from trading.errors import ClusterUnreachable
+
+    settings = config_of(path, address)
+    try:
+        return rows_of_cluster(connect(settings).snapshot())
+    except ClusterUnreachable:
+        stored = config_of_newest_journal(settings)
+        if stored is None:
+            raise
+    place = without_password(stored.cluster.journal)
+    note(f"The cluster is down; this is what the journal {place} says.", quiet=quiet)
+    return rows_of_journal(stored)
+
+
+def _show(rows: "AccountRows", name: str, shown: list[Any], table: Any, *, as_json: bool) -> None:
+    from cluster.cli.output import print_json
+
+    if as_json:
+        print_json({"source": rows.source, name: shown})
+    elif shown:
+        table(shown)
+    else:
+        typer.echo(f"There are no {name}.")
+
+
+def _facts(config: "Config", snapshot: "ClusterSnapshot") -> dict[str, object]:
+    from cluster.cli.account import machine_view
+    from cluster.cli.wording import moment, money, percent
+
+    ledger, risk = machine_view(snapshot, "ledger"), machine_view(snapshot, "risk")
+    broker = machine_view(snapshot, "broker")
+    state = risk.get("state", "risk is down")
+    reason = f" ({risk['reason']})" if risk.get("reason") else ""
+    latency = snapshot.latency_us.tick_to_order
+    return {
+        "cluster": f"{config.cluster.name} ({config.cluster.mode})",
+        "market time": moment(snapshot.clock_ns),
+        "slice": f"{snapshot.sequence} of {snapshot.first}..{snapshot.last}"
+        + (" (finished)" if snapshot.finished else ""),
+        "trading": f"{state}{reason}",
+        "kill switch": _switch(broker),
+        "equity": money(ledger.get("equity")),
+        "drawdown": percent(ledger.get("drawdown")),
+        "open orders": len(broker["open_orders"]) if broker else "broker is down",
+        "tick to order": f"p50 {_micros(latency.p50)}, p99 {_micros(latency.p99)}",
+    }
+
+
+def _switch(broker: Any) -> str:
+    if not broker:
+        return "broker is down"
+    return "LATCHED" if broker.get("kill", {}).get("is_latched") else "off"
+
+
+def _micros(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f} us"

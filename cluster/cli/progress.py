@@ -1,0 +1,112 @@
+"""What is seen while a run goes on: a live screen, a line now and then, or nothing."""
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from cluster.view import ClusterSnapshot
+
+LINE_INTERVAL_S = 5.0
+
+
+class Progress(Protocol):
+    """Shows snapshots from entering to leaving."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def show(self, snapshot: "ClusterSnapshot") -> None: ...
+
+
+def progress_of(*, plain: bool, quiet: bool) -> Progress:
+    """Return the live screen on a terminal, lines where that is unwelcome, silence when asked for."""
+    from cluster.cli.output import is_interactive
+
+    if quiet:
+        return Silence()
+    if not plain and sys.stdout.isatty() and is_interactive():
+        return LiveScreen()
+    return Lines()
+
+
+class Silence:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def show(self, snapshot: "ClusterSnapshot") -> None:
+        """Show nothing."""
+
+
+class Lines(Silence):
+    """One line on stderr at the start, at the end, and at most every five seconds between."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def show(self, snapshot: "ClusterSnapshot") -> None:
+        from cluster.cli.output import note
+
+        now = time.monotonic()
+        if now >= self._next or snapshot.finished:
+            self._next = now + LINE_INTERVAL_S
+            note(line_of(snapshot))
+
+
+class LiveScreen(Silence):
+    """The whole terminal, drawn anew with each snapshot; the former content comes back at the end."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        from cluster.screen import Screen
+
+        self._screen = Screen()
+        self._live = Live(console=Console(stderr=True), screen=True, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, snapshot: "ClusterSnapshot") -> None:
+        self._live.update(self._screen.render(snapshot), refresh=True)
+
+
+def line_of(snapshot: "ClusterSnapshot") -> str:
+    """Return the state of a run in one line."""
+    from cluster.cli.account import machine_view
+    from cluster.cli.wording import day, money
+
+    ledger = machine_view(snapshot, "ledger")
+    orders = ledger.get("orders", {})
+    done = max(0, snapshot.sequence - snapshot.first + 1) if snapshot.sequence else 0
+    of = max(0, snapshot.last - snapshot.first + 1)
+    return (
+        f"{day(snapshot.clock_ns)}  day {done} of {of}  equity {money(ledger.get('equity'))}  "
+        f"orders {orders.get('submitted', 0)}  filled {orders.get('filled', 0)}  "
+        f"refused {sum(orders.get('denied', {}).values())}"
+    )

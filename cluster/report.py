@@ -1,0 +1,267 @@
+"""The report of a run: one HTML file that needs nothing else, no network either."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from cluster import charts, tables
+from cluster.result import RunResult, check_summary
+from trading.errors import UsageError
+from trading.identifiers import InstrumentId, symbol_of
+from trading.values import ZERO
+
+ROWS_MAX = 3_000
+"""Longer tables show their newest rows and say so."""
+STYLE = Path(__file__).with_name("report.css")
+CONTENT_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+
+
+def write_report(result: RunResult, path: Path) -> Path:
+    """Write the report and return its absolute path.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(report_html(result), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"the report cannot be written to {path} ({error.strerror}); choose another --report."
+        ) from None
+    return path.absolute()
+
+
+def report_html(result: RunResult) -> str:
+    """Return the whole page."""
+    first, last = _span(result)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">
+<title>neural-trader: {escape(result.config.cluster.name)}, {first} to {last}</title>
+<style>{STYLE.read_text(encoding="utf-8")}</style></head><body>
+<h1>{escape(result.config.cluster.name)}: {first} to {last}</h1>
+<p class="dim">{result.days} trading days, {len(result.symbols)} symbols,
+{len(result.strategies)} strategies, {result.config.cluster.mode} account
+{escape(result.config.account.account_id)}.</p>
+{_facts(result)}
+{_check(result)}
+<h2>Result by strategy</h2>{_strategies(result)}
+<h2>Course</h2>{_charts(result)}
+<h2>Positions at the end</h2>{_positions(result)}
+<h2>Refused orders</h2>{_refusal_codes(result)}{_refusals(result)}
+<h2>Fills</h2>{_fills(result)}
+<h2>Actors</h2>{_actors(result)}
+{_footer(result)}
+</body></html>
+"""
+
+
+def _facts(result: RunResult) -> str:
+    change = float(result.final_equity / result.initial_equity - 1)
+    latency = result.latency_us.tick_to_order
+    facts = [
+        ("Final equity", tables.money(result.final_equity), ""),
+        ("Return", f"{100 * change:+.2f} %", "good" if change >= 0 else "bad"),
+        ("Sharpe ratio", tables.ratio(result.sharpe), ""),
+        ("Largest drawdown", tables.percent(result.max_drawdown), ""),
+        ("Orders filled", f"{result.orders.filled:,} of {result.orders.submitted:,}", ""),
+        ("Orders refused", f"{sum(result.orders.refused.values()):,}", ""),
+        ("Commissions", tables.money(sum((f.commission for f in result.fills), ZERO)), ""),
+        ("Tick to order, median", tables.microseconds(latency.p50), ""),
+        ("Tick to order, p99", tables.microseconds(latency.p99), ""),
+    ]
+    cards = "".join(
+        f'<div class="fact"><span class="dim">{name}</span><b class="{style}">{value}</b></div>'
+        for name, value, style in facts
+    )
+    return f'<div class="facts">{cards}</div>'
+
+
+def _check(result: RunResult) -> str:
+    found = check_summary(result.check)
+    if found is None:
+        return "<p>The ledger was not compared with the exchange in this run.</p>"
+    numbers = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in found.items())
+    if result.check and result.check.is_clean:
+        return (
+            f'<p><b class="good">The ledger agrees with the exchange\'s own record:</b> {numbers}.</p>'
+        )
+    return f'<p><b class="bad">The ledger and the exchange\'s record differ:</b> {numbers}.</p>'
+
+
+def _strategies(result: RunResult) -> str:
+    rows = [
+        (
+            one.strategy_id,
+            tables.money(one.capital),
+            tables.signed(one.profit),
+            tables.percent(one.total_return),
+            tables.ratio(one.sharpe),
+            tables.percent(one.max_drawdown),
+            f"{one.trades:,}",
+        )
+        for one in result.strategies
+    ]
+    headings = ("strategy", "capital", "profit", "return", "Sharpe", "largest drawdown", "trades")
+    return _table(headings, rows, numeric=range(1, 7))
+
+
+def _charts(result: RunResult) -> str:
+    if not result.marks:
+        return "<p>No day was completed, so there is nothing to draw.</p>"
+    makers = (charts.equity, charts.drawdown, charts.strategies, charts.exposure, charts.trades)
+    figures = [make(result) for make in makers]
+    if result.orders.refused:
+        figures.append(charts.refusals(result))
+    parts = (_figure(figure, with_library=index == 0) for index, figure in enumerate(figures))
+    return f'<div class="charts">{"".join(parts)}</div>'
+
+
+def _figure(figure: Any, *, with_library: bool) -> str:
+    html = figure.to_html(
+        full_html=False,
+        include_plotlyjs=with_library,
+        default_width="100%",
+        config={"displaylogo": False, "responsive": True},
+    )
+    return f'<div class="chart">{html}</div>'
+
+
+def _positions(result: RunResult) -> str:
+    held: dict[InstrumentId, Decimal] = {}
+    for fill in result.fills:
+        held[fill.instrument_id] = held.get(fill.instrument_id, ZERO) + fill.side.sign * fill.last_qty
+    last_px = {fill.instrument_id: fill.last_px for fill in result.fills}
+    rows = [
+        (symbol_of(key), tables.quantity(quantity), tables.money(last_px[key]))
+        for key, quantity in sorted(held.items())
+        if quantity
+    ]
+    if not rows:
+        return "<p>The account is flat.</p>"
+    return _table(("symbol", "quantity", "price of the last fill"), rows, numeric=(1, 2))
+
+
+def _refusal_codes(result: RunResult) -> str:
+    rows = [
+        (f"{count:,}", code, tables.meaning(code)) for code, count in result.orders.refused.items()
+    ]
+    if not rows:
+        return "<p>No order was refused.</p>"
+    return _table(("count", "code", "meaning"), rows, numeric=(0,))
+
+
+def _refusals(result: RunResult) -> str:
+    rows = [
+        (
+            tables.date(refusal.ts_event),
+            refusal.strategy_id,
+            symbol_of(refusal.instrument_id),
+            refusal.order.side if refusal.order else tables.ABSENT,
+            tables.quantity(refusal.order.quantity if refusal.order else None),
+            refusal.code,
+            refusal.reason,
+        )
+        for refusal in result.refusals
+    ]
+    headings = ("date", "strategy", "symbol", "side", "quantity", "code", "reason")
+    return _newest(headings, rows, numeric=(4,)) if rows else ""
+
+
+def _fills(result: RunResult) -> str:
+    rows = [
+        (
+            tables.date(fill.ts_event),
+            fill.strategy_id,
+            symbol_of(fill.instrument_id),
+            fill.side,
+            tables.quantity(fill.last_qty),
+            tables.money(fill.last_px),
+            tables.money(fill.commission),
+            fill.purpose,
+            fill.trade_id,
+        )
+        for fill in result.fills
+    ]
+    if not rows:
+        return "<p>Nothing was traded.</p>"
+    headings = (
+        "date", "strategy", "symbol", "side", "quantity", "price", "commission", "purpose", "trade",
+    )  # fmt: skip
+    return _newest(headings, rows, numeric=(4, 5, 6))
+
+
+def _actors(result: RunResult) -> str:
+    rows = [
+        (
+            actor.name,
+            str(actor.pid),
+            actor.node,
+            str(actor.restarts),
+            f"{actor.messages:,}",
+            ", ".join(actor.machines) or tables.ABSENT,
+        )
+        for actor in result.actors
+    ]
+    timing = (
+        f'<p class="dim">Started in {result.seconds.start:.1f} s, '
+        f"ran for {result.seconds.run:.1f} s.</p>"
+    )
+    headings = ("actor", "process", "node", "restarts", "messages", "machines")
+    return timing + _table(headings, rows, numeric=(1, 3, 4))
+
+
+def _footer(result: RunResult) -> str:
+    exchange, data = result.config.exchange, result.config.data
+    source = (
+        "closing prices of 20 S&amp;P 500 stocks, 1990 to 2022, from the skfolio package (BSD-3), "
+        "adjusted for splits and dividends: they are stocks that survived, so any result is flattered"
+        if data.source == "sp500"
+        else f"{escape(data.source)}; its licence is its owner's"
+    )
+    shorts = "are allowed" if exchange.allow_short else "are not allowed"
+    return f"""<footer><p><b>Data:</b> {source}.</p>
+<p><b>Costs:</b> {exchange.fee_per_share} USD per share and {exchange.fee_bps} basis points, at least
+{exchange.fee_min} USD per fill; half a spread of {exchange.half_spread_bps:g} basis points;
+{exchange.slippage_bps:g} basis points of slippage.</p>
+<p><b>The simulated exchange</b> offers {exchange.levels} levels of {exchange.depth:,} USD on each side of
+every close and refills them each day; our orders do not move the price beyond walking these levels.
+Orders take {exchange.latency_ms:g} ms. Orders are decided on a close and filled around that same close.
+Short sales {shorts}, borrowing costs nothing, cash earns nothing, and gross exposure is limited to
+{exchange.max_leverage} times the equity.</p>
+<p>Past results of a simulation say little about the future. Returns and ratios are before taxes;
+the Sharpe ratio is annualised from daily returns without a risk-free rate.</p></footer>"""
+
+
+def _newest(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Iterable[int]
+) -> str:
+    note = f"The newest {ROWS_MAX:,} of {len(rows):,}" if len(rows) > ROWS_MAX else f"All {len(rows):,}"
+    return f'<p class="dim">{note}, newest first.</p>' + _table(
+        headings, rows[: -ROWS_MAX - 1 : -1], numeric
+    )
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int]) -> str:
+    right = frozenset(numeric)
+    classes = ['class="num"' if i in right else 'class="text"' for i in range(len(headings))]
+    head = "".join(f"<th {c}>{escape(h)}</th>" for h, c in zip(headings, classes, strict=True))
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td {c}>{escape(cell)}</td>" for cell, c in zip(row, classes, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _span(result: RunResult) -> tuple[str, str]:
+    if not result.marks:
+        return "no day", "no day"
+    return tables.date(result.marks[0].ts_event), tables.date(result.marks[-1].ts_event)
