@@ -71,6 +71,7 @@ class Deliveries:
     ) -> None:
         self._bus = bus
         self._runner = runner
+        runner.emit_to(self._perform)
         self._venues = venues
         self._latency = latency
         self._drill = drill
@@ -91,7 +92,7 @@ class Deliveries:
             self._bus.subscribe(topic)
         for stream in sorted(self._runner.followed()):
             self._bus.subscribe(f"{FACT_TOPIC}{stream}")
-        self._perform(self._runner.start(time.time_ns()))
+        self._runner.start(time.time_ns())
         self._venues.start(self._arrived)
 
     def turn(self, longest_s: float) -> None:
@@ -118,10 +119,10 @@ class Deliveries:
             self._bus.ack(token)
         now = time.time_ns()
         if now >= self._runner.next_due():
-            self._perform(self._runner.tick(now))
+            self._runner.tick(now)
 
     def handle(self, inbound: Iterable[Inbound]) -> None:
-        self._perform(self._runner.deliver(inbound, time.time_ns()))
+        self._runner.deliver(inbound, time.time_ns())
 
     def close(self) -> None:
         self._venues.close()
@@ -168,15 +169,14 @@ class Deliveries:
 
     # -- out
 
-    def _perform(self, out: Iterable[Outbound]) -> None:
-        for item in out:
-            match item:
-                case Out(machine, effect):
-                    self._perform_one(machine, effect)
-                case Fact(stream, seq, payload):
-                    self._bus.publish(f"{FACT_TOPIC}{stream}", seq.to_bytes(8, "big") + payload)
-                case Fenced(machine, reason):
-                    raise FencedOff(f"{machine}: {reason}")
+    def _perform(self, item: Outbound) -> None:
+        match item:
+            case Out(machine, effect):
+                self._perform_one(machine, effect)
+            case Fact(stream, seq, payload):
+                self._bus.publish(f"{FACT_TOPIC}{stream}", seq.to_bytes(8, "big") + payload)
+            case Fenced(machine, reason):
+                raise FencedOff(f"{machine}: {reason}")
 
     def _perform_one(
         self, machine: MachineName, effect: Send | Publish | CallVenue | Reply

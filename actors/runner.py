@@ -102,6 +102,7 @@ class _Cell:
     is_fenced: bool = False
     journal_retry_at: int | None = None
     is_restored: bool = True
+    subscribes: tuple[str, ...] = ()
     positions: dict[StreamName, int] = field(default_factory=dict)
     timers: dict[str, int] = field(default_factory=dict)
     appends: list[Event] = field(default_factory=list)
@@ -128,6 +129,7 @@ class Runner:
         holder: str,
     ) -> None:
         self._journal = journal
+        self._emit: Callable[[Outbound], None] = self._collect
         self._holder = holder
         self._cells = {name: _Cell(name, make, make()) for name, make in factories.items()}
         self._queue: deque[tuple[_Cell, Message]] = deque()
@@ -148,6 +150,13 @@ class Runner:
     @property
     def fenced(self) -> tuple[MachineName, ...]:
         return tuple(name for name, cell in self._cells.items() if cell.is_fenced)
+
+    def emit_to(self, emit: Callable[[Outbound], None]) -> None:
+        """Hand each effect that leaves to `emit` as soon as it may leave.
+
+        Without this, `start`, `deliver` and `tick` return them at the end of the batch.
+        """
+        self._emit = emit
 
     def topics(self) -> set[str]:
         """Topic prefixes that the machines here subscribe to."""
@@ -221,11 +230,14 @@ class Runner:
     def close(self) -> None:
         self._journal.close()
 
+    def _collect(self, item: Outbound) -> None:
+        self._out.append(item)
+
     # -- delivery
 
     def _fan_out(self, topic: str, message: Message) -> None:
         for cell in self._cells.values():
-            if topic.startswith(cell.machine.subscribes):
+            if topic.startswith(cell.subscribes):
                 self._queue.append((cell, message))
 
     def _announce(self, stream: StreamName, seq: int, payload: bytes) -> None:
@@ -260,15 +272,18 @@ class Runner:
     # -- handling
 
     def _pump(self, now: int) -> list[Outbound]:
-        while self._queue or any(cell.appends for cell in self._cells.values()):
+        while self._queue:
+            dirty: dict[MachineName, _Cell] = {}
             while self._queue:
                 cell, message = self._queue.popleft()
-                if not cell.is_fenced:
-                    cell.handled += 1
-                    self._sort(cell, cell.machine.handle(message, now))
-                    if cell.appends:
-                        cell.uncommitted.append(message)
-            for cell in self._cells.values():
+                if cell.is_fenced:
+                    continue
+                cell.handled += 1
+                self._sort(cell, cell.machine.handle(message, now))
+                if cell.appends:
+                    cell.uncommitted.append(message)
+                    dirty[cell.name] = cell
+            for cell in dirty.values():
                 if cell.appends:
                     self._commit(cell, now)
         out, self._out = self._out, []
@@ -306,19 +321,19 @@ class Runner:
     def _fence(self, cell: _Cell, reason: str) -> None:
         cell.is_fenced = True
         cell.appends, cell.held, cell.uncommitted = [], [], []
-        self._out.append(Fenced(cell.name, reason))
+        self._emit(Fenced(cell.name, reason))
 
     def _release(self, cell: _Cell, effect: Effect) -> None:
         match effect:
             case Send(to, message):
                 local = self._cells.get(to)
                 if local is None:
-                    self._out.append(Out(cell.name, effect))
+                    self._emit(Out(cell.name, effect))
                 else:
                     self._queue.append((local, message))
             case Publish(topic, message):
                 self._fan_out(topic, message)
-                self._out.append(Out(cell.name, effect))
+                self._emit(Out(cell.name, effect))
             case SetTimer(key, at):
                 cell.timers[key] = at
                 self._timer_count += 1
@@ -326,7 +341,7 @@ class Runner:
             case CancelTimer(key):
                 cell.timers.pop(key, None)
             case CallVenue() | Reply():
-                self._out.append(Out(cell.name, effect))
+                self._emit(Out(cell.name, effect))
             case Append():
                 raise AssertionError("appends are committed, not released")
 
@@ -347,7 +362,7 @@ class Runner:
             return
         for seq, payload in enumerate(payloads, start=last - len(payloads) + 1):
             self._announce(stream, seq, payload)
-            self._out.append(Fact(stream, seq, payload))
+            self._emit(Fact(stream, seq, payload))
         for effect in held:
             self._release(cell, effect)
 
@@ -355,6 +370,7 @@ class Runner:
 
     def _restore(self, cell: _Cell) -> None:
         cell.machine = machine = cell.factory()
+        cell.subscribes = machine.subscribes
         cell.timers.clear()
         cell.positions = dict.fromkeys(machine.follows, 0)
         cell.is_restored = False

@@ -1,5 +1,6 @@
 """The figures of the report. Colours hold on light and on dark paper; the page's CSS does the ink."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +12,15 @@ from trading.values import OrderSide
 EQUITY, DRAWDOWN = "#2f81f7", "#e5534b"
 PALETTE = ("#2f81f7", "#e08a00", "#2da44e", "#a371f7", "#d4569a", "#14a3a8")
 HEIGHT_PX = 320
+POINTS_MAX = 2_000
+"""Points of one line; a longer run is thinned, so that the report stays small."""
 
 
 def equity(result: RunResult) -> Any:
     """Equity of the account at each close, in USD."""
     figure = _figure("Equity (USD)")
     figure.add_scatter(
-        x=dates(result), y=_column(result, "equity"), name="equity", line_color=EQUITY
+        x=_dates(result), y=_column(result, "equity"), name="equity", line_color=EQUITY
     )
     figure.add_hline(y=float(result.initial_equity), line_dash="dot", line_color="#888")
     return figure
@@ -26,12 +29,12 @@ def equity(result: RunResult) -> Any:
 def drawdown(result: RunResult) -> Any:
     """Fall from the highest equity so far, in per cent."""
     peak, falls = float(result.initial_equity), []
-    for value in _column(result, "equity"):
-        peak = max(peak, value)
-        falls.append(100 * (value / peak - 1))
+    for mark in result.marks:
+        peak = max(peak, float(mark.equity))
+        falls.append(100 * (float(mark.equity) / peak - 1))
     figure = _figure("Drawdown (%)")
     figure.add_scatter(
-        x=dates(result), y=falls, name="drawdown", line_color=DRAWDOWN, fill="tozeroy"
+        x=_dates(result), y=_thinned(falls), name="drawdown", line_color=DRAWDOWN, fill="tozeroy"
     )
     return figure
 
@@ -41,7 +44,7 @@ def exposure(result: RunResult) -> Any:
     figure = _figure("Exposure (USD)")
     for index, (name, field) in enumerate((("gross", "gross"), ("net", "net"))):
         figure.add_scatter(
-            x=dates(result), y=_column(result, field), name=name, line_color=PALETTE[index]
+            x=_dates(result), y=_column(result, field), name=name, line_color=PALETTE[index]
         )
     limit = float(result.config.risk.max_total_exposure)
     if max(_column(result, "gross"), default=0.0) > limit / 2:
@@ -56,8 +59,8 @@ def strategies(result: RunResult) -> Any:
     figure = _figure("Profit by strategy (USD)")
     for index, strategy in enumerate(result.strategies):
         figure.add_scatter(
-            x=dates(result),
-            y=[float(profit) for profit in strategy.profits],
+            x=_dates(result),
+            y=[float(profit) for profit in _thinned(strategy.profits)],
             name=strategy.strategy_id,
             line_color=PALETTE[index % len(PALETTE)],
         )
@@ -99,9 +102,15 @@ def refusals(result: RunResult) -> Any:
     return figure
 
 
-def dates(result: RunResult) -> list[str]:
-    """Return the UTC day of each close."""
-    return [_day(mark.ts_event) for mark in result.marks]
+def _thinned(values: Sequence[Any]) -> Sequence[Any]:
+    """Return at most about `POINTS_MAX` of the values, evenly picked, the last one among them."""
+    step = len(values) // POINTS_MAX + 1
+    return values[(len(values) - 1) % step :: step]
+
+
+def _dates(result: RunResult) -> list[str]:
+    """Return the UTC day of each close that is drawn."""
+    return [_day(mark.ts_event) for mark in _thinned(result.marks)]
 
 
 def _figure(title: str) -> Any:
@@ -113,14 +122,22 @@ def _figure(title: str) -> Any:
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "hovermode": "x unified",
-            "legend": {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
+            "legend": {
+                "orientation": "h",
+                "x": 1,
+                "xanchor": "right",
+                "y": 1.01,
+                "yanchor": "bottom",
+                "bgcolor": "rgba(0,0,0,0)",
+            },
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#888", "activecolor": EQUITY},
             "template": "none",
         }
     )
 
 
 def _column(result: RunResult, field: str) -> list[float]:
-    return [float(getattr(mark, field)) for mark in result.marks]
+    return [float(getattr(mark, field)) for mark in _thinned(result.marks)]
 
 
 def _day(ts_event: int) -> str:

@@ -1,297 +1,266 @@
-"""Is this machine fit to trade? Each check says ok, warn or fail, what it found and what to do.
+"""What must be in order on this machine before the cluster trades: each check with a remedy."""
 
-Nothing here starts Ray, changes a file or leaves the machine.
-"""
-
-import importlib
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import psutil
 
-from actors.journal.open import open_journal
-from cluster.cli.folders import sqlite_folder
 from cluster.config import Config
-from cluster.config.safety import is_loopback, is_private
-from cluster.config.secret import SECRET_BYTES
-from cluster.logs import without_password
-from cluster.ray_runtime import DASHBOARD_PORT, HEAD_PORT
+from cluster.config.safety import is_private
 from trading.errors import TradingError
 
 PYTHON_MIN = (3, 11)
-CLOCK_SAMPLE_S = 0.2
-CLOCK_DRIFT_MS_WARN = 5.0
-CLOCK_DRIFT_MS_FAIL = 100.0
-GIB = 2**30
-DISK_FREE_WARN = 2 * GIB
-DISK_FREE_FAIL = GIB // 5
-SHARED_MEMORY_MIN = GIB // 2
+DISK_FREE_MIN = 1_000_000_000
+SHM_FREE_MIN = 500_000_000
+DRIFT_MAX_MS = 250.0
+DRIFT_WINDOW_S = 0.2
+PORTS = {"Ray GCS": 6379, "Ray dashboard": 8265}
 COMMAND_TIMEOUT_S = 5.0
 
-
-class Status(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
+Level = Literal["ok", "warn", "fail"]
 
 
-class Check(msgspec.Struct, frozen=True):
-    """One finding. `remedy` is one sentence, empty when there is nothing to do."""
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check found; `remedy` is empty when all is well."""
 
-    name: str
-    status: Status
-    finding: str
+    check: str
+    level: Level
+    message: str
     remedy: str = ""
 
 
-def examine(config: Config) -> list[Check]:
-    """Run every check for `config`, in the order in which a person would mend things."""
-    checks: list[Callable[[], Check]] = [
-        check_python,
-        check_ray,
-        lambda: check_authentication(config),
-        lambda: check_port(HEAD_PORT, "Ray"),
-        lambda: check_port(DASHBOARD_PORT, "the Ray dashboard"),
-        check_clock,
-        check_time_service,
-        lambda: check_folder(config.cluster.state_dir),
-        lambda: check_disk(config.cluster.state_dir),
-        check_shared_memory,
-        lambda: check_journal(config.cluster.journal),
-        check_gpu,
-        check_onnxruntime,
-        lambda: check_env_file(Path(".env"), is_live=config.cluster.mode == "live"),
-        lambda: check_secret(config.cluster.secret_file, SECRET_BYTES),
-        lambda: check_secret(config.cluster.state_dir / "ray_token"),
+def examine(config: Config) -> list[Finding]:
+    """Run every check. None raises: what cannot be found out is a warning."""
+    checks: list[Callable[[], Iterable[Finding]]] = [
+        lambda: [check_python(sys.version_info[:2])],
+        lambda: [check_ray(), check_ray_auth(config, dict(os.environ))],
+        lambda: [check_port(name, config.cluster.bind, port) for name, port in PORTS.items()],
+        lambda: [check_clock_drift(), check_clock_sync(Path("/run/systemd/timesync/synchronized"))],
+        lambda: [check_state_dir(config.cluster.state_dir)],
+        lambda: check_journal(config),
+        lambda: [check_gpu(), check_onnxruntime()],
+        lambda: [
+            check_private("permissions of .env", Path(".env")),
+            check_private("cluster secret", config.cluster.secret_file),
+        ],
+        lambda: [check_shared_memory(Path("/dev/shm"))],  # noqa: S108
     ]
-    return [check() for check in checks]
+    return [finding for check in checks for finding in check()]
 
 
-def check_python() -> Check:
-    found = ".".join(str(part) for part in sys.version_info[:3])
-    if sys.version_info[:2] < PYTHON_MIN:
-        return Check("python", Status.FAIL, found, "Install Python 3.11 or newer.")
-    return Check("python", Status.OK, found)
+def check_python(found: tuple[int, ...]) -> Finding:
+    text = ".".join(map(str, found))
+    if found >= PYTHON_MIN:
+        return _ok("python", f"Python {text}")
+    wanted = ".".join(map(str, PYTHON_MIN))
+    return _fail("python", f"Python {text} is too old.", f"Install Python {wanted} or newer.")
 
 
-def check_ray() -> Check:
+def check_ray() -> Finding:
     try:
-        return Check("ray", Status.OK, version("ray"))
+        return _ok("ray", f"Ray {version('ray')}")
     except PackageNotFoundError:
-        return Check("ray", Status.FAIL, "not installed", "Run `make install`.")
+        return _fail("ray", "Ray is not installed.", "Run `make install`.")
 
 
-def check_authentication(config: Config) -> Check:
-    """Say how Ray will be protected; `cluster.ray_runtime.protect` does it."""
-    mode = os.environ.get("RAY_AUTH_MODE", "token")
-    if mode == "token":
-        own = any(os.environ.get(key) for key in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
-        origin = "from the environment" if own else "a token of our own, made on first start"
-        return Check("ray authentication", Status.OK, f"token ({origin})")
-    status = Status.WARN if is_loopback(config.cluster.bind) else Status.FAIL
-    return Check(
-        "ray authentication",
-        status,
-        f"RAY_AUTH_MODE is {mode!r}",
-        "Unset RAY_AUTH_MODE: without its token every local user can run code in the cluster.",
+def check_ray_auth(config: Config, environ: dict[str, str]) -> Finding:
+    mode = environ.get("RAY_AUTH_MODE", "token")
+    if mode != "token":
+        return _warn(
+            "ray auth",
+            f"RAY_AUTH_MODE is {mode!r}: everybody on this machine can steer Ray.",
+            "Unset RAY_AUTH_MODE; then Ray asks for its token.",
+        )
+    if environ.get("RAY_AUTH_TOKEN"):
+        return _ok("ray auth", "token authentication, token from RAY_AUTH_TOKEN")
+    named = environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named) if named else config.cluster.state_dir / "ray_token"
+    if path.is_file():
+        return check_private("ray auth", path)
+    if named:
+        return _fail(
+            "ray auth",
+            f"RAY_AUTH_TOKEN_PATH names {path}, which is not there.",
+            "Correct it, or unset it: then the cluster makes a token of its own.",
+        )
+    return _ok("ray auth", "token authentication; the token is made at the first start")
+
+
+def check_port(name: str, address: str, port: int) -> Finding:
+    check = f"port {port}"
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        if probe.connect_ex((address, port)) != 0:
+            return _ok(check, f"free ({name})")
+    owner = _owner_of(port)
+    if "ray" in owner or "gcs_server" in owner:
+        return _ok(check, f"in use by {owner}: Ray is running ({name})")
+    return _warn(
+        check,
+        f"in use by {owner}; {name} wants it.",
+        "Stop that program, or join a Ray that runs already with --address auto.",
     )
 
 
-def check_port(port: int, purpose: str) -> Check:
-    """Say whether a TCP port is free, or who listens on it."""
-    name = f"port {port}"
-    try:
-        listeners = [
-            connection
-            for connection in psutil.net_connections("tcp")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-        ]
-    except psutil.AccessDenied:
-        return Check(name, Status.WARN, "unknown (not permitted)", f"See `ss -ltn` for {port}.")
-    if not listeners:
-        return Check(name, Status.OK, f"free for {purpose}")
-    return Check(
-        name,
-        Status.WARN,
-        f"in use by {_process_name(listeners[0].pid)}",
-        f"If that is your cluster, all is well; otherwise `trader up` cannot use it for {purpose}.",
+def check_clock_drift() -> Finding:
+    """Compare the wall clock with the monotonic one: a step or a bad slew shows within moments."""
+    wall, steady = time.time(), time.monotonic()
+    time.sleep(DRIFT_WINDOW_S)
+    drift_ms = abs((time.time() - wall) - (time.monotonic() - steady)) * 1000
+    if drift_ms <= DRIFT_MAX_MS:
+        return _ok("clock drift", f"wall and monotonic clock agree to {drift_ms:.2f} ms")
+    return _fail(
+        "clock drift",
+        f"the wall clock moved {drift_ms:.0f} ms against the monotonic one.",
+        "Find out what sets the clock; orders are halted when it is off by a second.",
     )
 
 
-def check_clock() -> Check:
-    """Compare the wall clock with the monotonic one over a moment: a jump shows as a difference."""
-    wall, steady = time.time_ns(), time.monotonic_ns()
-    time.sleep(CLOCK_SAMPLE_S)
-    drift_ms = abs((time.time_ns() - wall) - (time.monotonic_ns() - steady)) / 1e6
-    return judge_drift(drift_ms)
+def check_clock_sync(timesyncd_mark: Path) -> Finding:
+    """Ask systemd-timesyncd, then chrony, whether the clock is synchronised."""
+    if timesyncd_mark.exists():
+        return _ok("clock sync", "synchronised by systemd-timesyncd")
+    tracking = _output(["chronyc", "-n", "tracking"])
+    if tracking is None:
+        return _warn(
+            "clock sync",
+            "unknown: neither systemd-timesyncd nor chrony answers.",
+            "Install chrony for live trading; in a container the host keeps the clock.",
+        )
+    if "Leap status     : Normal" in tracking:
+        return _ok("clock sync", "synchronised by chrony")
+    return _fail("clock sync", "chrony is not synchronised.", "See `chronyc sources`.")
 
 
-def judge_drift(drift_ms: float) -> Check:
-    """Return the check for a difference of both clocks within one sample."""
-    finding = f"wall and steady clock differ by {drift_ms:.3f} ms in {CLOCK_SAMPLE_S:g} s"
-    if drift_ms < CLOCK_DRIFT_MS_WARN:
-        return Check("clock", Status.OK, finding)
-    status = Status.WARN if drift_ms < CLOCK_DRIFT_MS_FAIL else Status.FAIL
-    return Check(
-        "clock", status, finding, "Something steps the clock; let one time service slew it."
-    )
+def check_state_dir(folder: Path) -> Finding:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return _fail(
+            "disk",
+            f"{existing} cannot be written, so {folder} cannot be used.",
+            "Change its owner, or set cluster.state_dir to a folder of yours.",
+        )
+    free = shutil.disk_usage(existing).free
+    if free < DISK_FREE_MIN:
+        return _fail("disk", f"{_size(free)} free at {folder}.", "Make room; 1 GB is the least.")
+    return _ok("disk", f"{folder} can be written, {_size(free)} free")
 
 
-def check_time_service() -> Check:
-    """Ask systemd, then chrony, whether the clock is synchronised."""
-    answer = _output_of("timedatectl", "show", "--property=NTPSynchronized", "--value")
-    if answer in ("yes", "no"):
-        return _synchronised("timedatectl", is_synchronised=answer == "yes")
-    tracking = _output_of("chronyc", "-n", "tracking")
-    if "Leap status" in tracking:
-        return _synchronised("chrony", is_synchronised="Not synchronised" not in tracking)
-    return Check(
-        "time service",
-        Status.WARN,
-        "unknown: neither timedatectl nor chronyc answers",
-        "Make sure that this machine, or its host, runs a time service.",
-    )
+def check_journal(config: Config) -> list[Finding]:
+    """Verify the hash chain of every stream, to the last record."""
+    from actors.journal.open import open_journal
 
-
-def check_folder(folder: Path) -> Check:
-    """Say whether the state folder can be written, or made."""
-    place = _existing(folder)
-    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
-        made = "" if place == folder else " (made on first start)"
-        return Check("state folder", Status.OK, f"{folder} can be written{made}")
-    return Check(
-        "state folder",
-        Status.FAIL,
-        f"{place} is {'not writable' if place.is_dir() else 'not a folder'}",
-        "Set cluster.state_dir to a folder that you may write to.",
-    )
-
-
-def check_disk(folder: Path) -> Check:
-    free = shutil.disk_usage(_existing(folder)).free
-    finding = f"{free / GIB:.1f} GiB free"
-    if free >= DISK_FREE_WARN:
-        return Check("disk", Status.OK, finding)
-    status = Status.WARN if free >= DISK_FREE_FAIL else Status.FAIL
-    return Check("disk", status, finding, "Make space: a journal that cannot grow refuses orders.")
-
-
-def check_shared_memory(path: Path = Path("/dev/shm")) -> Check:  # noqa: S108
-    if not path.is_dir():
-        return Check("shared memory", Status.WARN, f"{path} is missing", "Mount a tmpfs there.")
-    size = shutil.disk_usage(path).total
-    finding = f"{path} has {size / GIB:.1f} GiB"
-    if size >= SHARED_MEMORY_MIN:
-        return Check("shared memory", Status.OK, finding)
-    return Check("shared memory", Status.WARN, finding, "Enlarge it (docker: --shm-size=2g).")
-
-
-def check_journal(url: str) -> Check:
-    """Verify the hash chain of every stream. A journal that is not there yet is fine."""
-    folder = sqlite_folder(url)
-    if folder is not None and not folder.exists():
-        return Check("journal", Status.OK, "none yet")
+    url = config.cluster.journal
+    if url.startswith("sqlite:") and not Path(url.removeprefix("sqlite://")).exists():
+        return [_ok("journal", "none yet; the first run makes it")]
     try:
         journal = open_journal(url)
-        try:
-            counts = [journal.verify(stream) for stream in journal.streams()]
-        finally:
-            journal.close()
     except TradingError as error:
-        return Check(
-            "journal",
-            Status.FAIL,
-            without_password(str(error)),
-            "Stop the cluster, and restore the journal from a copy, or set cluster.journal anew.",
-        )
-    return Check("journal", Status.OK, f"{len(counts)} streams, {sum(counts)} records, all intact")
+        return [_fail("journal", str(error), "Correct cluster.journal, or start its server.")]
+    try:
+        damaged, records = [], 0
+        for stream in journal.streams():
+            try:
+                records += journal.verify(stream)
+            except TradingError as error:
+                damaged.append(
+                    _fail(
+                        "journal",
+                        str(error),
+                        "Keep a copy of the folder, then restore from a backup.",
+                    )
+                )
+        return damaged or [_ok("journal", f"{records:,} records, every hash chain holds")]
+    except TradingError as error:
+        return [_fail("journal", str(error), "Correct cluster.journal, or start its server.")]
+    finally:
+        journal.close()
 
 
-def check_gpu() -> Check:
-    found = _output_of("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
-    if found:
-        return Check("gpu", Status.OK, "; ".join(found.splitlines()))
-    if shutil.which("nvidia-smi"):
-        return Check("gpu", Status.WARN, "nvidia-smi fails", "Install the driver of the kernel.")
-    return Check("gpu", Status.OK, "none (not needed)")
+def check_gpu() -> Finding:
+    if shutil.which("nvidia-smi") is None:
+        return _ok("gpu", "none found; everything runs on the CPU")
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    names = _output(query)
+    if names is None:
+        return _warn("gpu", "nvidia-smi does not answer.", "Check the driver; the CPU is used now.")
+    return _ok("gpu", "; ".join(names.strip().splitlines()))
 
 
-def check_onnxruntime() -> Check:
+def check_onnxruntime() -> Finding:
     if importlib.util.find_spec("onnxruntime") is None:
-        return Check("onnxruntime", Status.OK, "not installed (not needed)")
-    onnxruntime = importlib.import_module("onnxruntime")
+        return _ok("onnxruntime", "not installed; no forecasts are served")
+    import onnxruntime
 
-    providers = ", ".join(onnxruntime.get_available_providers())
-    return Check("onnxruntime", Status.OK, f"{onnxruntime.__version__}: {providers}")
+    return _ok("onnxruntime", f"providers {', '.join(onnxruntime.get_available_providers())}")
 
 
-def check_env_file(path: Path, *, is_live: bool) -> Check:
+def check_private(check: str, path: Path) -> Finding:
+    """Check that only its owner can read a file; one that does not exist is fine."""
     if not path.is_file():
-        return Check(".env", Status.OK, "none")
+        return _ok(check, f"no {path.name}")
     if is_private(path):
-        return Check(".env", Status.OK, "readable by its owner alone")
-    status = Status.FAIL if is_live else Status.WARN
-    return Check(".env", status, "readable by others", "Run `chmod 600 .env`.")
+        return _ok(check, f"{path} can be read by its owner alone")
+    return _fail(check, f"{path} can be read by others.", f"Run `chmod 600 {path}`.")
 
 
-def check_secret(path: Path, size: int | None = None) -> Check:
-    """Check permissions, and the length in bytes if it is known, of a file that holds a secret."""
-    name = f"{path.name} file"
+def check_shared_memory(mount: Path) -> Finding:
+    """Check the room for Ray's object store."""
+    if not mount.is_dir():
+        return _warn("shared memory", f"{mount} is not there.", "Ray uses the disk: slower.")
+    free = shutil.disk_usage(mount).free
+    if free < SHM_FREE_MIN:
+        return _warn(
+            "shared memory",
+            f"{_size(free)} free in {mount}.",
+            "In Docker, start the container with --shm-size=1g.",
+        )
+    return _ok("shared memory", f"{_size(free)} free in {mount}")
+
+
+def _owner_of(port: int) -> str:
     try:
-        if not path.exists():
-            return Check(name, Status.OK, "none yet (made on first start)")
-        if not is_private(path):
-            return Check(name, Status.FAIL, "readable by others", f"Run `chmod 600 {path}`.")
-        if size is not None and path.stat().st_size != size:
-            finding = f"{path.stat().st_size} bytes instead of {size}"
-            remedy = f"Delete {path} while the cluster is down; a new one is made."
-            return Check(name, Status.FAIL, finding, remedy)
-    except OSError as error:
-        remedy = f"Correct the owner of {path.parent}."
-        return Check(name, Status.FAIL, f"cannot be read ({error.strerror})", remedy)
-    return Check(name, Status.OK, "readable by its owner alone")
-
-
-def _synchronised(service: str, *, is_synchronised: bool) -> Check:
-    if is_synchronised:
-        return Check("time service", Status.OK, f"synchronised ({service})")
-    return Check(
-        "time service",
-        Status.WARN,
-        f"not synchronised ({service})",
-        "Start a time service, for example `systemctl enable --now chrony`.",
-    )
-
-
-def _process_name(pid: int | None) -> str:
-    if pid is None:
-        return "a process of another user"
-    try:
-        return f"{psutil.Process(pid).name()} (pid {pid})"
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.pid:
+                process = psutil.Process(connection.pid)
+                return f"{process.name()} (process {connection.pid})"
     except psutil.Error:
-        return f"pid {pid}"
+        pass  # other people's processes are not ours to see
+    return "an unknown program"
 
 
-def _existing(path: Path) -> Path:
-    """Return `path`, or its nearest ancestor that exists."""
-    return next(place for place in (path, *path.parents) if place.exists())
-
-
-def _output_of(*command: str) -> str:
-    """Return what a command prints; nothing when it is missing, fails or hangs."""
+def _output(command: list[str]) -> str | None:
+    """Return what a command prints; None when it is missing, fails or hangs."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=True
+            command, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
         )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"
+
+
+def _ok(check: str, message: str) -> Finding:
+    return Finding(check=check, level="ok", message=message)
+
+
+def _warn(check: str, message: str, remedy: str) -> Finding:
+    return Finding(check=check, level="warn", message=message, remedy=remedy)
+
+
+def _fail(check: str, message: str, remedy: str) -> Finding:
+    return Finding(check=check, level="fail", message=message, remedy=remedy)

@@ -58,9 +58,7 @@ def read_history(config: Config) -> History:
             account=tuple(read_stream(journal, account_stream_of(config))),
             ledger=tuple(read_stream(journal, StreamName(machine_name("ledger", account_id)))),
             decisions=tuple(
-                event
-                for name in deciders
-                for event in read_stream(journal, StreamName(name))
+                event for name in deciders for event in read_stream(journal, StreamName(name))
             ),
         )
     finally:

@@ -5,7 +5,7 @@ With `--check` nothing is written; the exit code is 1 when a page is out of date
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -214,15 +214,18 @@ errors go to stderr. An error is one sentence with its code in brackets. The liv
 `TERM=dumb`.
 
 `trader run` has a folder and a journal of its own, `runs/<UTC time>` below the state folder, so that
-two runs never mix. `trader run --keep-up` and `trader up` use the configured journal, and go on where it
-ends. While no cluster answers, `trader orders`, `positions`, `fills` and `replay --until` read the journal that was
-written last. `trader kill` latches in the journal even then."""
+two runs never mix. `trader run --keep-up` and `trader up` use the configured journal, and go on
+where it ends. While no cluster answers, `trader orders`, `positions` and `fills` read the journal that
+was written last, as `replay --until` always does.
+
+`trader kill` asks first; a script confirms with `--yes`. It latches in the journal even when no cluster
+answers (exit code 8), and ends with 7 while the venue has not confirmed every cancellation."""
 
 
 # -- shared
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [headings, tuple("---" for _ in headings), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -14,8 +14,21 @@ from trading.values import ZERO
 
 ROWS_MAX = 3_000
 """Longer tables show their newest rows and say so."""
+WRAPPED = frozenset({"meaning", "reason", "machines"})
+"""Columns whose text may take several lines."""
+COLUMNS_MAX = 9
 STYLE = Path(__file__).with_name("report.css")
-CONTENT_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+BUTTONS = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "responsive": True,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+    "showSendToCloud": False,
+    "plotlyServerURL": "",
+}
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+)
 
 
 def write_report(result: RunResult, path: Path) -> Path:
@@ -44,7 +57,7 @@ def report_html(result: RunResult) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">
 <title>neural-trader: {escape(result.config.cluster.name)}, {first} to {last}</title>
-<style>{STYLE.read_text(encoding="utf-8")}</style></head><body>
+<style>{STYLE.read_text(encoding="utf-8")}{_column_rules()}</style></head><body>
 <h1>{escape(result.config.cluster.name)}: {first} to {last}</h1>
 <p class="dim">{result.days} trading days, {len(result.symbols)} symbols,
 {len(result.strategies)} strategies, {result.config.cluster.mode} account
@@ -89,9 +102,7 @@ def _check(result: RunResult) -> str:
         return "<p>The ledger was not compared with the exchange in this run.</p>"
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in found.items())
     if result.check and result.check.is_clean:
-        return (
-            f'<p><b class="good">The ledger agrees with the exchange\'s own record:</b> {numbers}.</p>'
-        )
+        return f'<p><b class="good">The ledger agrees with the exchange\'s own record:</b> {numbers}.</p>'
     return f'<p><b class="bad">The ledger and the exchange\'s record differ:</b> {numbers}.</p>'
 
 
@@ -128,7 +139,7 @@ def _figure(figure: Any, *, with_library: bool) -> str:
         full_html=False,
         include_plotlyjs=with_library,
         default_width="100%",
-        config={"displaylogo": False, "responsive": True},
+        config=BUTTONS,
     )
     return f'<div class="chart">{html}</div>'
 
@@ -136,7 +147,9 @@ def _figure(figure: Any, *, with_library: bool) -> str:
 def _positions(result: RunResult) -> str:
     held: dict[InstrumentId, Decimal] = {}
     for fill in result.fills:
-        held[fill.instrument_id] = held.get(fill.instrument_id, ZERO) + fill.side.sign * fill.last_qty
+        held[fill.instrument_id] = (
+            held.get(fill.instrument_id, ZERO) + fill.side.sign * fill.last_qty
+        )
     last_px = {fill.instrument_id: fill.last_px for fill in result.fills}
     rows = [
         (symbol_of(key), tables.quantity(quantity), tables.money(last_px[key]))
@@ -239,26 +252,37 @@ Short sales {shorts}, borrowing costs nothing, cash earns nothing, and gross exp
 the Sharpe ratio is annualised from daily returns without a risk-free rate.</p></footer>"""
 
 
-def _newest(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Iterable[int]
-) -> str:
-    note = f"The newest {ROWS_MAX:,} of {len(rows):,}" if len(rows) > ROWS_MAX else f"All {len(rows):,}"
+def _newest(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Iterable[int]) -> str:
+    note = (
+        f"The newest {ROWS_MAX:,} of {len(rows):,}"
+        if len(rows) > ROWS_MAX
+        else f"All {len(rows):,}"
+    )
     return f'<p class="dim">{note}, newest first.</p>' + _table(
         headings, rows[: -ROWS_MAX - 1 : -1], numeric
     )
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int]) -> str:
-    right = frozenset(numeric)
-    classes = ['class="num"' if i in right else 'class="text"' for i in range(len(headings))]
-    head = "".join(f"<th {c}>{escape(h)}</th>" for h, c in zip(headings, classes, strict=True))
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td {c}>{escape(cell)}</td>" for cell, c in zip(row, classes, strict=True))
-        + "</tr>"
-        for row in rows
+    """Return a table; classes on the table itself say how its columns look, which keeps rows small."""
+    looks = [f"n{index}" for index in numeric]
+    looks += [f"t{index}" for index, heading in enumerate(headings) if heading in WRAPPED]
+    head = "".join(f"<th>{escape(heading)}" for heading in headings)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}" for cell in row) for row in rows)
+    return (
+        f'<div class="scroll"><table class="{" ".join(looks)}"><thead><tr>{head}</thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _column_rules() -> str:
+    """Return the CSS of the classes `n<column>` (numbers, to the right) and `t<column>` (text that wraps)."""
+    return "".join(
+        f".n{i} th:nth-child({i + 1}), .n{i} td:nth-child({i + 1}) "
+        "{ text-align: right; font-variant-numeric: tabular-nums; }\n"
+        f".t{i} td:nth-child({i + 1}) {{ white-space: normal; }}\n"
+        for i in range(COLUMNS_MAX)
+    )
 
 
 def _span(result: RunResult) -> tuple[str, str]:

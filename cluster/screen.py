@@ -132,7 +132,8 @@ def _header(snapshot: ClusterSnapshot, width: int, equity: Sequence[float]) -> R
             _order_line(snapshot),
             Text(sparkline(equity, width - 4), style="cyan"),
         ),
-        title="[bold]neural-trader[/]" + ("  [bold red]KILL SWITCH LATCHED[/]" if is_stopped else ""),
+        title="[bold]neural-trader[/]"
+        + ("  [bold red]KILL SWITCH LATCHED[/]" if is_stopped else ""),
         title_align="left",
         border_style=_BAD if is_stopped else "cyan",
     )

@@ -9,19 +9,18 @@ from cluster.exit_codes import ExitCode
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check this machine; exit 1 when a check fails. Warnings do not count."""
     from cluster.cli.output import print_json, print_table
-    from cluster.doctor import Status, examine
+    from cluster.doctor import examine
 
-    checks = examine(config_of(config))
-    is_fit = all(check.status is not Status.FAIL for check in checks)
+    findings = examine(config_of(config))
+    is_fit = all(finding.level != "fail" for finding in findings)
     if as_json:
-        print_json({"ok": is_fit, "checks": checks})
+        print_json({"ok": is_fit, "findings": findings})
     else:
         print_table(
-            ("check", "status", "finding"),
-            [(check.name, check.status, check.finding) for check in checks],
+            ("check", "level", "finding"),
+            [(finding.check, finding.level, finding.message) for finding in findings],
         )
-        for check in checks:
-            if check.remedy:
-                typer.echo(f"\n{check.name}: {check.remedy}", nl=False)
-        typer.echo()
+        remedies = [f"{finding.check}: {finding.remedy}" for finding in findings if finding.remedy]
+        if remedies:
+            typer.echo("\n" + "\n".join(remedies))
     raise typer.Exit(ExitCode.OK if is_fit else ExitCode.FAILED)

@@ -18,7 +18,9 @@ NOT_REACHED = "the cluster does not answer: open orders may still be at the venu
 
 
 def kill(
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")
+    ] = "",
     flatten: Annotated[bool, typer.Option("--flatten", help="Also close every position.")] = False,
     reset: Annotated[
         bool, typer.Option("--reset", help="Allow trading again; needs --reason.")

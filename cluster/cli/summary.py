@@ -63,11 +63,11 @@ def _lines(result: "RunResult") -> list[str]:
     gain = result.final_equity / result.initial_equity - 1
     refused = ", ".join(f"{code} {count}" for code, count in sorted(orders.refused.items()))
     latency = result.latency_us.tick_to_order
+    equity = f"{money(result.initial_equity)} -> {money(result.final_equity)} ({percent(gain)})"
+    counts = f"{orders.submitted} submitted, {orders.filled} filled, {orders.canceled} canceled"
     lines = [
-        f"Equity: {money(result.initial_equity)} -> {money(result.final_equity)} ({percent(gain)}), "
-        + f"{result.days} days, {len(result.symbols)} symbols.",
-        f"Orders: {orders.submitted} submitted, {orders.filled} filled, "
-        + f"{orders.canceled} canceled, {orders.rejected} rejected by the venue.",
+        f"Equity: {equity}, {result.days} days, {len(result.symbols)} symbols.",
+        f"Orders: {counts}, {orders.rejected} rejected by the venue.",
         f"Refused by our own rules: {refused or 'none'}.",
     ]
     if latency.p50 is not None and latency.p99 is not None:

@@ -65,48 +65,52 @@ class Section(BaseModel):
 class ClusterConfig(Section):
     """Where and how the cluster runs."""
 
-    name: Name = Field("demo", description="Name of the cluster; also names its state folder.")
+    name: Name = Field(
+        default="demo", description="Name of the cluster; also names its state folder."
+    )
     mode: Literal["paper", "live"] = Field(
-        "paper", description="`paper` never touches real money; `live` passes the gate of [live]."
+        default="paper",
+        description="`paper` never touches real money; `live` passes the gate of [live].",
     )
     address: str = Field(
-        "local",
+        default="local",
         description="`local` starts Ray here; `auto` joins the Ray of this machine; "
         "`ray://host:port` joins another.",
     )
     state_dir: UserPath = Field(
-        Path(),
+        default=Path(),
         description="Folder of journal, secret, logs and reports.",
         json_schema_extra={"default": "~/.local/state/neural-trader/<name>"},
     )
     journal: str = Field(
-        "",
+        default="",
         repr=False,
         description="`sqlite:///folder`, `redis://host:port/db` or `unix:///socket`.",
         json_schema_extra={"default": "sqlite://<state_dir>/journal"},
     )
     bind: str = Field(
-        "127.0.0.1",
+        default="127.0.0.1",
         description="Address that servers listen on; anything but loopback needs Ray token "
         "authentication.",
     )
-    dashboard: bool = Field(True, description="Serve the Ray dashboard (port 8265).")
+    dashboard: bool = Field(default=True, description="Serve the Ray dashboard (port 8265).")
     num_cpus: Count | None = Field(
-        None, description="CPUs that a local Ray may use; empty is all of them."
+        default=None, description="CPUs that a local Ray may use; empty is all of them."
     )
     placement: Literal["fused", "spread"] | dict[str, tuple[str, ...]] = Field(
-        "fused",
+        default="fused",
         description="`fused`: book, strategies and risk share a process; `spread`: one process "
         "per machine; or a table host -> list of machine kinds or names.",
     )
     labels: dict[str, dict[str, str]] = Field(
-        {}, description="Ray node labels that a host must be placed on: host -> label -> value."
+        default={},
+        description="Ray node labels that a host must be placed on: host -> label -> value.",
     )
     spare_hosts: int = Field(
-        1, ge=0, description="Warm standby processes that take over from a killed one."
+        default=1, ge=0, description="Warm standby processes that take over from a killed one."
     )
     secret_file: UserPath = Field(
-        Path(),
+        default=Path(),
         description="File of the cluster secret, readable by its owner alone (0600).",
         json_schema_extra={"default": "<state_dir>/secret"},
     )
@@ -157,10 +161,12 @@ class ClusterConfig(Section):
 class AccountConfig(Section):
     """The account that is traded."""
 
-    venue: Name = Field("paper", description="Venue that orders go to; `paper` is the simulator.")
-    account_id: Name = Field("DEMO", description="Account at the venue.")
+    venue: Name = Field(
+        default="paper", description="Venue that orders go to; `paper` is the simulator."
+    )
+    account_id: Name = Field(default="DEMO", description="Account at the venue.")
     initial_cash: Money = Field(
-        Decimal(1_000_000), description="Cash that a paper account starts with (USD)."
+        default=Decimal(1_000_000), description="Cash that a paper account starts with (USD)."
     )
 
 
@@ -168,17 +174,23 @@ class DataConfig(Section):
     """What is replayed, and how fast."""
 
     source: str = Field(
-        "sp500",
+        default="sp500",
         description="`sp500` (20 stocks, 1990 to 2022, shipped with skfolio), or the path of a "
         "CSV or Parquet file.",
     )
-    symbols: Symbols = Field((), description="Symbols to trade; empty is all that the source has.")
-    days: Count = Field(756, description="Trading days at the end of the data that are traded.")
+    symbols: Symbols = Field(
+        default=(), description="Symbols to trade; empty is all that the source has."
+    )
+    days: Count = Field(
+        default=756, description="Trading days at the end of the data that are traded."
+    )
     pace_slices_per_s: float = Field(
-        8.0, ge=0, description="Replayed days per second; 0 is as fast as possible."
+        default=8.0, ge=0, description="Replayed days per second; 0 is as fast as possible."
     )
     settle_timeout_s: float = Field(
-        1.0, gt=0, description="How long the replay waits for all actors to finish a day (s)."
+        default=1.0,
+        gt=0,
+        description="How long the replay waits for all actors to finish a day (s).",
     )
 
 
@@ -186,24 +198,28 @@ class ExchangeConfig(Section):
     """What the simulated exchange assumes."""
 
     half_spread_bps: float = Field(
-        1.0, ge=0, description="Half of the bid-ask spread around the price (basis points)."
+        default=1.0, ge=0, description="Half of the bid-ask spread around the price (basis points)."
     )
-    levels: Count = Field(10, description="Price levels of liquidity on each side.")
+    levels: Count = Field(default=10, description="Price levels of liquidity on each side.")
     depth: Annotated[Decimal, Field(gt=0)] = Field(
-        Decimal(100_000), description="Value offered on each level (USD)."
+        default=Decimal(100_000), description="Value offered on each level (USD)."
     )
-    fee_bps: Decimal = Field(Decimal(0), ge=0, description="Fee (basis points of the value).")
-    fee_per_share: Decimal = Field(Decimal("0.005"), ge=0, description="Fee per share (USD).")
-    fee_min: Decimal = Field(Decimal(1), ge=0, description="Least fee of one fill (USD).")
+    fee_bps: Decimal = Field(
+        default=Decimal(0), ge=0, description="Fee (basis points of the value)."
+    )
+    fee_per_share: Decimal = Field(
+        default=Decimal("0.005"), ge=0, description="Fee per share (USD)."
+    )
+    fee_min: Decimal = Field(default=Decimal(1), ge=0, description="Least fee of one fill (USD).")
     slippage_bps: float = Field(
-        0.0, ge=0, description="Extra cost of market orders (basis points)."
+        default=0.0, ge=0, description="Extra cost of market orders (basis points)."
     )
     latency_ms: float = Field(
-        0.0, ge=0, description="Time between a request and its effect (milliseconds)."
+        default=0.0, ge=0, description="Time between a request and its effect (milliseconds)."
     )
-    allow_short: bool = Field(True, description="Positions may go below zero.")
+    allow_short: bool = Field(default=True, description="Positions may go below zero.")
     max_leverage: Decimal = Field(
-        Decimal(2),
+        default=Decimal(2),
         ge=1,
         description="Gross exposure that the venue accepts, as a multiple of equity.",
     )
@@ -213,48 +229,51 @@ class RiskConfig(Section):
     """Limits of the risk manager. Money is in account currency, ratios are fractions of 1."""
 
     max_shares: Annotated[Decimal, Field(gt=0)] = Field(
-        Decimal(1_000), description="Largest quantity of one order (units)."
+        default=Decimal(1_000), description="Largest quantity of one order (units)."
     )
     max_notional_per_position: Money = Field(
-        Decimal(10_000), description="Largest value of one position."
+        default=Decimal(10_000), description="Largest value of one position."
     )
     max_total_exposure: Money = Field(
-        Decimal(50_000), description="Largest sum of absolute position values."
+        default=Decimal(50_000), description="Largest sum of absolute position values."
     )
     max_strategy_exposure: Money | None = Field(
-        None, description="Largest gross exposure of one strategy; empty is no limit of its own."
+        default=None,
+        description="Largest gross exposure of one strategy; empty is no limit of its own.",
     )
-    max_open_positions: Count = Field(5, description="Largest number of positions.")
+    max_open_positions: Count = Field(default=5, description="Largest number of positions.")
     max_loss_per_trade: Money = Field(
-        Decimal(500), description="Largest loss at the stop of one order."
+        default=Decimal(500), description="Largest loss at the stop of one order."
     )
     max_daily_loss: Money = Field(
-        Decimal(5_000), description="Loss of a day that halts trading until the next."
+        default=Decimal(5_000), description="Loss of a day that halts trading until the next."
     )
     max_drawdown_ratio: Ratio = Field(
-        Decimal("0.10"),
+        default=Decimal("0.10"),
         description="Fall from the equity peak after which only reducing orders pass.",
     )
     max_consecutive_losses: Count = Field(
-        5, description="Losing trades in a row that open the circuit breaker."
+        default=5, description="Losing trades in a row that open the circuit breaker."
     )
     max_trades_per_day: Count = Field(
-        50, description="Trades of one day that open the circuit breaker."
+        default=50, description="Trades of one day that open the circuit breaker."
     )
     cooldown_min: Annotated[int, Field(ge=0)] = Field(
-        60, description="How long the circuit breaker stays open (market minutes)."
+        default=60, description="How long the circuit breaker stays open (market minutes)."
     )
-    max_orders_per_second: Count = Field(100, description="Order rate throttle (per host second).")
+    max_orders_per_second: Count = Field(
+        default=100, description="Order rate throttle (per host second)."
+    )
     stop_loss_ratio: OptionalRatio = Field(
-        Decimal("0.02"),
+        default=Decimal("0.02"),
         description='Stop below the average price of a position; "off" places none.',
     )
     trailing_stop_ratio: OptionalRatio = Field(
-        Decimal("0.015"),
+        default=Decimal("0.015"),
         description='Distance of the trailing stop from the best price; "off" places none.',
     )
     trailing_activation_ratio: Ratio = Field(
-        Decimal("0.02"), description="Gain after which the trailing stop is placed."
+        default=Decimal("0.02"), description="Gain after which the trailing stop is placed."
     )
 
 
@@ -263,19 +282,19 @@ class StrategyConfig(Section):
 
     kind: str = Field(description="Registered strategy, for example `momentum`.")
     capital: Ratio = Field(
-        Decimal(1), description="Fraction of the account's equity that it may use."
+        default=Decimal(1), description="Fraction of the account's equity that it may use."
     )
-    params: dict[str, Any] = Field({}, description="Parameters of the strategy.")
+    params: dict[str, Any] = Field(default={}, description="Parameters of the strategy.")
 
 
 class LoggingConfig(Section):
     """What is logged, and how."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least severe level that is kept."
+        default="INFO", description="Least severe level that is kept."
     )
     format: Literal["auto", "json", "console"] = Field(
-        "auto", description="`auto`: coloured text on a terminal, JSON lines elsewhere."
+        default="auto", description="`auto`: coloured text on a terminal, JSON lines elsewhere."
     )
 
     @field_validator("level", mode="before")
@@ -288,7 +307,8 @@ class LiveConfig(Section):
     """The gate to real money: mode, this table and TRADER_LIVE_CONFIRM must name one account."""
 
     confirm_account: str = Field(
-        "", description="The account id, typed once more; required when cluster.mode is live."
+        default="",
+        description="The account id, typed once more; required when cluster.mode is live.",
     )
 
 
@@ -317,7 +337,9 @@ class Config(BaseSettings):
         default_factory=ExchangeConfig, description="What the simulated exchange assumes."
     )
     risk: RiskConfig = Field(default_factory=RiskConfig, description="Limits of the risk manager.")
-    strategies: dict[Name, StrategyConfig] = Field({}, description="The running strategies by id.")
+    strategies: dict[Name, StrategyConfig] = Field(
+        default={}, description="The running strategies by id."
+    )
     logging: LoggingConfig = Field(
         default_factory=LoggingConfig, description="What is logged, and how."
     )

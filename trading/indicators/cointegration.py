@@ -72,7 +72,7 @@ def critical_value(significance: float, count: int) -> float:
 
 
 def _dickey_fuller_statistic(residual: FloatArray) -> FloatArray:
-    """t statistic of rho in: change = rho * level + gamma * previous change."""
+    """Statistic of rho in: change = rho * level + gamma * previous change."""
     change = residual[1:] - residual[:-1]
     level, previous, now = residual[1:-1], change[:-1], change[1:]
     a = (level * level).sum(axis=0)
