@@ -15,8 +15,10 @@ from typing import Literal
 import msgspec
 import psutil
 
+from actors.journal.open import open_journal
 from cluster.config import Config
 from cluster.config.safety import is_private
+from cluster.history import journal_exists
 from trading.errors import TradingError
 
 PYTHON_MIN = (3, 11)
@@ -158,11 +160,9 @@ def check_state_dir(folder: Path) -> Finding:
 
 def check_journal(config: Config) -> list[Finding]:
     """Verify the hash chain of every stream, to the last record."""
-    from actors.journal.open import open_journal
-
     url = config.cluster.journal
-    if url.startswith("sqlite:") and not Path(url.removeprefix("sqlite://")).exists():
-        return [_ok("journal", "none yet; the first run makes it")]
+    if not journal_exists(url):
+        return [_ok("journal", "none yet; the first start makes it")]
     try:
         journal = open_journal(url)
     except TradingError as error:

@@ -1,6 +1,8 @@
 """The facts of a run, read back from the journal: what the report and `trader replay` stand on."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -8,6 +10,7 @@ from actors.journal.journal import Journal
 from actors.journal.open import open_journal
 from cluster.config import Config
 from trading.codec import decode
+from trading.errors import UsageError
 from trading.events import Event
 from trading.identifiers import (
     AccountId,
@@ -50,7 +53,7 @@ def read_history(config: Config) -> History:
         If the journal cannot be used, or a record does not fit the chain.
     """
     account_id = config.account.account_id
-    journal = open_journal(config.cluster.journal)
+    journal = open_existing(config.cluster.journal)
     try:
         deciders = [machine_name("risk", account_id)]
         deciders += [machine_name("strategy", name) for name in config.strategies]
@@ -63,6 +66,27 @@ def read_history(config: Config) -> History:
         )
     finally:
         journal.close()
+
+
+def open_existing(url: str) -> Journal:
+    """Open a journal to read it; never make one.
+
+    Raises
+    ------
+    UsageError
+        If there is none yet.
+    """
+    if not journal_exists(url):
+        raise UsageError(
+            f"there is no journal at {url} yet; `trader run` or `trader up` makes one."
+        )
+    return open_journal(url)
+
+
+def journal_exists(url: str) -> bool:
+    """Return whether the folder of an embedded journal is there; servers answer for themselves."""
+    parts = urlsplit(url)
+    return parts.scheme != "sqlite" or Path(unquote(parts.path)).is_dir()
 
 
 def read_stream(journal: Journal, stream: StreamName) -> Iterator[Event]:

@@ -106,9 +106,12 @@ class Replay:
         return self._sequence == self._last and self._settled >= self._last
 
     def _resume(self, now: int) -> list[Effect]:
-        """Hand the current slice out again; the exchange knows what it has."""
+        """Hand the current slice out again; the exchange knows what it has.
+
+        Before the very first one everybody gets one settle time-out to connect and reconcile.
+        """
         if self._sequence < self._first:
-            return self._go_on(now)
+            return [SetTimer(SETTLE, now + self._settle_timeout_ns)]
         self._settled = self._sequence - 1
         return self._hand_out(now)
 

@@ -1,26 +1,26 @@
-"""`trader doctor`: says whether this machine is fit to trade."""
+"""`trader doctor`: is this machine fit to trade?"""
+
+from collections import Counter
 
 import typer
 
-from cluster.cli.options import ConfigOption, JsonOption, config_of
+from cluster.cli.options import ConfigOption, JsonOption
 from cluster.exit_codes import ExitCode
 
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Check this machine; exit 1 when a check fails. Warnings do not count."""
+    """Check the machine, the journal and the permissions; exit 1 when a check fails."""
     from cluster.cli.output import print_json, print_table
+    from cluster.config import load_config
     from cluster.doctor import examine
 
-    findings = examine(config_of(config))
-    is_fit = all(finding.level != "fail" for finding in findings)
+    findings = examine(load_config(config))
+    counts = Counter(finding.level for finding in findings)
     if as_json:
-        print_json({"ok": is_fit, "findings": findings})
+        print_json({"ok": not counts["fail"], "checks": findings})
     else:
-        print_table(
-            ("check", "level", "finding"),
-            [(finding.check, finding.level, finding.message) for finding in findings],
-        )
-        remedies = [f"{finding.check}: {finding.remedy}" for finding in findings if finding.remedy]
-        if remedies:
-            typer.echo("\n" + "\n".join(remedies))
-    raise typer.Exit(ExitCode.OK if is_fit else ExitCode.FAILED)
+        rows = [(one.level, one.check, one.message, one.remedy or "-") for one in findings]
+        print_table(("level", "check", "found", "remedy"), rows)
+        typer.echo(f"\n{counts['ok']} ok, {counts['warn']} warnings, {counts['fail']} failures")
+    if counts["fail"]:
+        raise typer.Exit(ExitCode.FAILED)

@@ -13,7 +13,7 @@ import numpy as np
 from trading.indicators.rolling import FloatArray
 
 _MACKINNON = {
-    0.01: (-3.89644, -10.9519, -22.527),
+    0.01: (-3.89644, -10.9519, -33.527),
     0.05: (-3.33613, -6.1101, -6.823),
     0.10: (-3.04445, -4.2412, -2.720),
 }
