@@ -18,12 +18,15 @@ WIDE, TALL = 110, 34
 HEADER_ROWS = 8
 FRAME = 3
 """Rows of a panel that are not data: two of the frame, one of headings."""
+WRAPPED = frozenset({"meaning", "reason", "machines"})
+"""Columns that take the room that is left, and give way when there is little."""
 POSITIONS = ("symbol", "quantity", "last_px", "value", "unrealized")
 ORDERS = ("strategy", "side", "quantity", "symbol", "status", "purpose")
 FILLS = ("strategy", "side", "quantity", "symbol", "price", "realized")
 STRATEGIES = ("strategy", "profit", "return", "sharpe", "trades")
-REFUSALS = ("count", "code", "meaning")
-ACTORS = ("actor", "pid", "restarts", "messages", "state")
+REFUSED = ("strategy", "side", "quantity", "symbol", "code", "reason")
+REFUSED_COUNTS = ("count", "code", "meaning")
+ACTORS = ("actor", "pid", "restarts", "messages", "state", "machines")
 _GOOD, _BAD, _DIM, _WARN = "green", "red", "dim", "yellow"
 _STATE_STYLES = {
     "FILLED": _GOOD,
@@ -74,7 +77,7 @@ def sparkline(values: Sequence[float], width: int, rows: int = 2) -> str:
 
 
 def _wide_body(snapshot: ClusterSnapshot, height: int) -> Layout:
-    refused = min(9, max(5, 3 + len(tables.refusals(snapshot).rows)))
+    refused = min(9, max(5, FRAME + len(_refused(snapshot)[0].rows)))
     upper = height - refused
     hosts = min(FRAME + len(snapshot.actors), upper - 12)
     orders = (upper - hosts) // 2
@@ -90,7 +93,7 @@ def _wide_body(snapshot: ClusterSnapshot, height: int) -> Layout:
         Layout(_actors(snapshot, hosts, ACTORS), size=hosts),
     )
     top.split_row(left, right)
-    body.split_column(top, Layout(_refusals(snapshot, refused, REFUSALS), size=refused))
+    body.split_column(top, Layout(_refusals(snapshot, refused), size=refused))
     return body
 
 
@@ -104,7 +107,9 @@ def _narrow_body(snapshot: ClusterSnapshot, height: int) -> Layout:
         Layout(_orders(snapshot, upper, ORDERS[1:5]), ratio=5),
     )
     bottom.split_row(
-        Layout(_refusals(snapshot, lower, REFUSALS[:2]), ratio=4),
+        Layout(
+            _panel("refused", tables.refusals(snapshot), lower, REFUSED_COUNTS[:2]), ratio=4
+        ),
         Layout(_actors(snapshot, lower, ACTORS[:4]), ratio=5),
     )
     body.split_column(top, bottom)
@@ -117,12 +122,17 @@ def _header(snapshot: ClusterSnapshot, width: int, equity: Sequence[float]) -> R
     line = RichTable.grid(expand=True)
     line.add_column(no_wrap=True)
     line.add_column(ratio=1)
+    line.add_column(no_wrap=True)
     line.add_row(
         Text.assemble(
             ("clock ", _DIM), (tables.date(snapshot.clock_ns), "bold"), f"  day {done}/{total}  "
         ),
-        ProgressBar(total=total, completed=done, complete_style="cyan"),
-    )
+        ProgressBar(
+            total=total, completed=done, style="bright_black",
+            complete_style="cyan", finished_style=_GOOD,
+        ),
+        _pace(snapshot),
+    )  # fmt: skip
     is_stopped = bool(tables.machine_view(snapshot, "broker").get("kill", {}).get("is_latched"))
     return Panel(
         Group(
@@ -132,11 +142,30 @@ def _header(snapshot: ClusterSnapshot, width: int, equity: Sequence[float]) -> R
             _order_line(snapshot),
             Text(sparkline(equity, width - 4), style="cyan"),
         ),
-        title="[bold]neural-trader[/]"
-        + ("  [bold red]KILL SWITCH LATCHED[/]" if is_stopped else ""),
+        title=_title(snapshot, is_stopped=is_stopped),
         title_align="left",
         border_style=_BAD if is_stopped else "cyan",
     )
+
+
+def _title(snapshot: ClusterSnapshot, *, is_stopped: bool) -> Text:
+    """Name, mode and the kill switch: what must be seen first."""
+    title = Text("neural-trader", style="bold")
+    if snapshot.name:
+        title.append(f" {snapshot.name}")
+    if snapshot.mode:
+        style = f"bold {_BAD}" if snapshot.mode == "live" else _WARN
+        title.append(f"  {snapshot.mode.upper()}", style=style)
+    if is_stopped:
+        title.append("  KILL SWITCH LATCHED", style=f"bold {_BAD}")
+    return title
+
+
+def _pace(snapshot: ClusterSnapshot) -> Text:
+    if snapshot.pace is None:
+        return Text()
+    speed = f"{snapshot.pace:g} days/s" if snapshot.pace else "full speed"
+    return Text(f"  {speed}", style=_DIM)
 
 
 def _account_line(snapshot: ClusterSnapshot) -> Text:
@@ -168,7 +197,8 @@ def _money_line(snapshot: ClusterSnapshot) -> Text:
 
 
 def _order_line(snapshot: ClusterSnapshot) -> Text:
-    state = str(tables.machine_view(snapshot, "risk").get("state", "DOWN"))
+    risk = tables.machine_view(snapshot, "risk")
+    state = f"{risk.get('state', 'DOWN')} {risk.get('code', '')}".rstrip()
     counts = tables.machine_view(snapshot, "ledger").get("orders", {})
     latency = snapshot.latency_us.tick_to_order
     return Text.assemble(
@@ -189,8 +219,18 @@ def _orders(snapshot: ClusterSnapshot, height: int, kept: Sequence[str]) -> Rend
     return _panel("last orders", tables.orders(snapshot), height, kept)
 
 
-def _refusals(snapshot: ClusterSnapshot, height: int, kept: Sequence[str]) -> RenderableType:
-    return _panel("refused by risk", tables.refusals(snapshot), height, kept)
+def _refusals(snapshot: ClusterSnapshot, height: int) -> RenderableType:
+    table, kept = _refused(snapshot)
+    counts = tables.refusal_counts(snapshot).most_common()
+    title = ", ".join(f"{code} {count:,}" for code, count in counts)
+    return _panel(f"refused by risk  {title}".rstrip(), table, height, kept)
+
+
+def _refused(snapshot: ClusterSnapshot) -> tuple[tables.Table, Sequence[str]]:
+    """Return the last refusals one by one; their counts where nobody follows the journal."""
+    if snapshot.refusals:
+        return tables.recent_refusals(snapshot), REFUSED
+    return tables.refusals(snapshot), REFUSED_COUNTS
 
 
 def _actors(snapshot: ClusterSnapshot, height: int, kept: Sequence[str]) -> RenderableType:
@@ -211,7 +251,7 @@ def _panel(title: str, table: tables.Table, height: int, kept: Sequence[str]) ->
             justify="right" if heading in table.numeric else "left",
             no_wrap=True,
             overflow="ellipsis",
-            ratio=1 if heading == "meaning" else None,
+            ratio=1 if heading in WRAPPED else None,
         )
     for row in table.rows[:rows]:
         drawn.add_row(*(_cell(row[index], table.headings[index]) for index in shown))
@@ -229,7 +269,7 @@ def _panel(title: str, table: tables.Table, height: int, kept: Sequence[str]) ->
 def _cell(text: str, heading: str) -> Text:
     style = _STATE_STYLES.get(text, "")
     if heading in ("unrealized", "realized", "profit", "return"):
-        style = _BAD if text.startswith("-") and text != tables.ABSENT else _GOOD
+        style = _sign_style(text)
     elif heading == "code":
         style = _WARN
     elif heading == "restarts" and text != "0":
@@ -237,10 +277,18 @@ def _cell(text: str, heading: str) -> Text:
     return Text(text, style=style)
 
 
+def _sign_style(amount: str) -> str:
+    """Return the style of a formatted amount: losses and gains stand out, nothing does not."""
+    if not any(digit in amount for digit in "123456789"):
+        return ""
+    return _BAD if amount.startswith("-") else _GOOD
+
+
 def _footer(snapshot: ClusterSnapshot) -> Text:
     hint = (
         "finished; writing the report"
         if snapshot.finished
-        else "Ctrl-C stops   elsewhere: trader positions | orders | kill --reason ..."
+        else "Ctrl-C ends   kill -9 any pid: it comes back, nothing is lost   "
+        "trader kill stops all trading"
     )
-    return Text(hint, style=_DIM, no_wrap=True)
+    return Text(hint, style=_DIM, no_wrap=True, overflow="ellipsis")

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cluster.view import ClusterSnapshot
-from trading.identifiers import InstrumentId, symbol_of
+from trading.identifiers import InstrumentId, MachineName, machine_kind, symbol_of
 from trading.refusals import RefusalCode
 
 ABSENT = "-"
@@ -106,6 +106,24 @@ def refusals(snapshot: ClusterSnapshot) -> Table:
     )
 
 
+def recent_refusals(snapshot: ClusterSnapshot) -> Table:
+    """The last refused orders, newest first, each with its own reason."""
+    return _table(
+        "date strategy side quantity symbol code reason",
+        snapshot.refusals,
+        lambda refusal: (
+            date(refusal.ts_event),
+            refusal.strategy_id,
+            refusal.side or ABSENT,
+            quantity(refusal.quantity),
+            symbol_of(refusal.instrument_id) or ABSENT,
+            refusal.code,
+            refusal.reason,
+        ),
+        "quantity",
+    )
+
+
 def refusal_counts(snapshot: ClusterSnapshot) -> Counter[str]:
     """Count refusals by code. The strategies see all of them; without strategies risk knows its own."""
     kinds: dict[str, Counter[str]] = {"strategy": Counter(), "risk": Counter()}
@@ -119,7 +137,7 @@ def refusal_counts(snapshot: ClusterSnapshot) -> Counter[str]:
 def actors(snapshot: ClusterSnapshot) -> Table:
     """Each actor with its process."""
     return _table(
-        "actor pid node restarts messages state",
+        "actor pid node restarts messages state machines",
         snapshot.actors,
         lambda actor: (
             actor.name,
@@ -128,6 +146,7 @@ def actors(snapshot: ClusterSnapshot) -> Table:
             str(actor.restarts),
             f"{actor.messages:,}",
             "up" if actor.alive else "down",
+            kinds(actor.machines),
         ),
         "pid restarts messages",
     )
@@ -151,6 +170,12 @@ def strategies(snapshot: ClusterSnapshot) -> Table:
         ),
         "capital profit return sharpe max_drawdown trades exposure",
     )
+
+
+def kinds(machines: Iterable[MachineName]) -> str:
+    """Name the kinds of some machines, with their number where there are several of one kind."""
+    counts = Counter(machine_kind(name) for name in machines)
+    return ", ".join(f"{n} {kind}" if n > 1 else kind for kind, n in counts.items()) or ABSENT
 
 
 def meaning(code: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from trading.identifiers import MachineName, Venue
+from trading.identifiers import InstrumentId, MachineName, StrategyId, Venue
 
 
 class ActorView(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +72,30 @@ class CheckView(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class RefusalView(msgspec.Struct, frozen=True, kw_only=True):
+    """One order that our own rules refused.
+
+    Attributes
+    ----------
+    ts_event : int
+        Market time (ns UTC) of the data that the order was decided on.
+    side, quantity
+        Empty and None where the refusal names the order alone.
+    code : str
+        A `RefusalCode`.
+    reason : str
+        The sentence that was journalled, with the numbers of the case.
+    """
+
+    ts_event: int
+    strategy_id: StrategyId
+    instrument_id: InstrumentId
+    side: str
+    quantity: Decimal | None
+    code: str
+    reason: str
+
+
 class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One look at everything. The parts are a few milliseconds apart, not one instant.
 
@@ -83,7 +107,17 @@ class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         Slice now, first and last slice of the replay.
     machines : dict
         What `Machine.view()` says, by machine name.
+    name, mode : str
+        Of the cluster, from its configuration; empty when they are not known.
+    pace : float or None
+        Slices per second that the replay aims at; 0 is as fast as possible, None is not known.
+    refusals : tuple of RefusalView
+        The last refused orders, newest first.
     """
+
+    name: str = ""
+    mode: str = ""
+    pace: float | None = None
 
     clock_ns: int = 0
     sequence: int = 0
@@ -91,6 +125,7 @@ class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     last: int = 0
     finished: bool = False
     machines: dict[str, Mapping[str, Any]] = {}
+    refusals: tuple[RefusalView, ...] = ()
     actors: tuple[ActorView, ...] = ()
     latency_us: LatencyView = LatencyView()
     seconds: Durations = Durations()

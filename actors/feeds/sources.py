@@ -1,6 +1,7 @@
 """Price tables from data sets, CSV and Parquet files. Every bad row is named, none is repaired."""
 
 import difflib
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -137,13 +138,19 @@ def _fields(source: str) -> dict[str, Any] | None:
 
 
 def _sp500() -> Any:
-    import polars as pl
-    import skfolio.datasets
+    """Read the file that `skfolio.datasets.load_sp500_dataset` reads, without importing skfolio.
 
-    prices = skfolio.datasets.load_sp500_dataset()
-    columns: dict[str, Any] = {"Date": [day.date() for day in prices.index]}
-    columns |= {str(name): prices[name].to_numpy() for name in prices.columns}
-    return pl.DataFrame(columns)
+    The import costs two seconds and a hundred megabytes, which a host that takes over from a dead
+    one does not have.
+    """
+    import polars as pl
+
+    found = importlib.util.find_spec("skfolio")
+    folders = found.submodule_search_locations if found is not None else None
+    if not folders:
+        raise DataError("data.source is `sp500` but the package skfolio is missing; install it.")
+    path = Path(folders[0]) / "datasets" / "data" / "sp500_dataset.csv.gz"
+    return pl.read_csv(path, try_parse_dates=True)
 
 
 def _read(source: str) -> Any:

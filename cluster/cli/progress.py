@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from cluster.view import ClusterSnapshot
 
 LINE_INTERVAL_S = 5.0
+LOOKS_KEPT = 2_000
+"""Readings of the equity for the curve on the screen."""
 
 
 class Progress(Protocol):
@@ -75,10 +78,8 @@ class LiveScreen(Silence):
         from rich.console import Console
         from rich.live import Live
 
-        from cluster.screen import Screen
-
-        self._screen = Screen()
         self._live = Live(console=Console(stderr=True), screen=True, auto_refresh=False)
+        self._equity: deque[float] = deque(maxlen=LOOKS_KEPT)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -93,7 +94,15 @@ class LiveScreen(Silence):
         self._live.stop()
 
     def show(self, snapshot: "ClusterSnapshot") -> None:
-        self._live.update(self._screen.render(snapshot), refresh=True)
+        from cluster.cli.account import machine_view
+        from cluster.screen import render
+
+        equity = machine_view(snapshot, "ledger").get("equity")
+        if equity is not None:
+            self._equity.append(float(equity))
+        size = self._live.console.size
+        picture = render(snapshot, size.width, size.height, tuple(self._equity))
+        self._live.update(picture, refresh=True)
 
 
 def line_of(snapshot: "ClusterSnapshot") -> str:

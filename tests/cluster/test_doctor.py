@@ -65,13 +65,6 @@ def test_when_a_record_is_altered_the_stream_and_the_last_good_record_are_named(
     assert "last good record is 2" in finding.message
 
 
-def test_when_the_journal_folder_is_a_file_it_fails(config: Config) -> None:
-    config.cluster.state_dir.mkdir(parents=True)
-    (config.cluster.state_dir / "journal").write_text("")
-    (finding,) = doctor.check_journal(config)
-    assert finding.level == "fail"
-
-
 def test_when_a_port_is_in_use_its_owner_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
