@@ -42,9 +42,12 @@ def drawdown(result: RunResult) -> Any:
 def exposure(result: RunResult) -> Any:
     """Sums of absolute and of signed position values at each close, in USD."""
     figure = _figure("Exposure (USD)")
-    for index, (name, field) in enumerate((("gross", "gross"), ("net", "net"))):
+    for colour, dash, field in ((PALETTE[0], "solid", "gross"), (PALETTE[1], "dot", "net")):
         figure.add_scatter(
-            x=_dates(result), y=_column(result, field), name=name, line_color=PALETTE[index]
+            x=_dates(result),
+            y=_column(result, field),
+            name=field,
+            line={"color": colour, "dash": dash},
         )
     limit = float(result.config.risk.max_total_exposure)
     if max(_column(result, "gross"), default=0.0) > limit / 2:
@@ -97,7 +100,10 @@ def refusals(result: RunResult) -> Any:
         text=list(counts.values()),
         textposition="outside",
         cliponaxis=False,
+        width=0.6,
     )
+    if len(counts) < 3:  # a bar or two would fill the whole height
+        figure.update_yaxes(range=[-1.5, len(counts) + 0.5])
     figure.update_layout(showlegend=False, margin_l=210, hovermode="closest")
     return figure
 
@@ -130,7 +136,6 @@ def _figure(title: str) -> Any:
                 "yanchor": "bottom",
                 "bgcolor": "rgba(0,0,0,0)",
             },
-            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#888", "activecolor": EQUITY},
             "template": "none",
         }
     )

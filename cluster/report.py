@@ -1,38 +1,30 @@
 """The report of a run: one HTML file that needs nothing else, no network either."""
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from cluster import charts, tables
-from cluster.result import RunResult, check_summary
+from cluster.result import RunResult
 from trading.errors import UsageError
-from trading.identifiers import InstrumentId, symbol_of
+from trading.identifiers import symbol_of
 from trading.values import ZERO
 
-ROWS_MAX = 3_000
+ROWS_MAX = 500
 """Longer tables show their newest rows and say so."""
 WRAPPED = frozenset({"meaning", "reason", "machines"})
 """Columns whose text may take several lines."""
 COLUMNS_MAX = 9
 STYLE = Path(__file__).with_name("report.css")
-BUTTONS = {
-    "displaylogo": False,
-    "displayModeBar": "hover",
-    "responsive": True,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-    "showSendToCloud": False,
-    "plotlyServerURL": "",
-}
+FIGURE_SETTINGS = {"displayModeBar": False, "responsive": True}
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 )
 
 
 def write_report(result: RunResult, path: Path) -> Path:
-    """Write the report and return its absolute path.
+    """Write the report and return its absolute path; a report that was there stays until then.
 
     Raises
     ------
@@ -41,7 +33,9 @@ def write_report(result: RunResult, path: Path) -> Path:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(report_html(result), encoding="utf-8")
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(report_html(result), encoding="utf-8")
+        partial.replace(path)
     except OSError as error:
         raise UsageError(
             f"the report cannot be written to {path} ({error.strerror}); choose another --report."
@@ -58,7 +52,7 @@ def report_html(result: RunResult) -> str:
 <meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">
 <title>neural-trader: {escape(result.config.cluster.name)}, {first} to {last}</title>
 <style>{STYLE.read_text(encoding="utf-8")}{_column_rules()}</style></head><body>
-<h1>{escape(result.config.cluster.name)}: {first} to {last}</h1>
+<h1>neural-trader {escape(result.config.cluster.name)}: {first} to {last}</h1>
 <p class="dim">{result.days} trading days, {len(result.symbols)} symbols,
 {len(result.strategies)} strategies, {result.config.cluster.mode} account
 {escape(result.config.account.account_id)}.</p>
@@ -97,13 +91,20 @@ def _facts(result: RunResult) -> str:
 
 
 def _check(result: RunResult) -> str:
-    found = check_summary(result.check)
-    if found is None:
+    check = result.check
+    if check is None:
         return "<p>The ledger was not compared with the exchange in this run.</p>"
-    numbers = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in found.items())
-    if result.check and result.check.is_clean:
-        return f'<p><b class="good">The ledger agrees with the exchange\'s own record:</b> {numbers}.</p>'
-    return f'<p><b class="bad">The ledger and the exchange\'s record differ:</b> {numbers}.</p>'
+    if check.is_clean:
+        return (
+            '<p><b class="good">The ledger agrees with the exchange\'s own record:</b> no order was '
+            "executed twice, nothing was lost, positions and cash are equal to the cent.</p>"
+        )
+    return (
+        '<p><b class="bad">The ledger and the exchange\'s own record differ:</b> '
+        f"{check.duplicates:,} orders executed twice, {check.lost:,} orders or fills lost, "
+        f"positions differ by {check.position_difference:,f} units and cash by "
+        f"{check.cash_difference:,f} USD.</p>"
+    )
 
 
 def _strategies(result: RunResult) -> str:
@@ -139,26 +140,22 @@ def _figure(figure: Any, *, with_library: bool) -> str:
         full_html=False,
         include_plotlyjs=with_library,
         default_width="100%",
-        config=BUTTONS,
+        config=FIGURE_SETTINGS,
     )
     return f'<div class="chart">{html}</div>'
 
 
 def _positions(result: RunResult) -> str:
-    held: dict[InstrumentId, Decimal] = {}
-    for fill in result.fills:
-        held[fill.instrument_id] = (
-            held.get(fill.instrument_id, ZERO) + fill.side.sign * fill.last_qty
-        )
-    last_px = {fill.instrument_id: fill.last_px for fill in result.fills}
-    rows = [
-        (symbol_of(key), tables.quantity(quantity), tables.money(last_px[key]))
-        for key, quantity in sorted(held.items())
-        if quantity
-    ]
-    if not rows:
+    if result.positions is None:
+        return "<p>The ledger was down at the end; its positions are not known.</p>"
+    if not result.positions:
         return "<p>The account is flat.</p>"
-    return _table(("symbol", "quantity", "price of the last fill"), rows, numeric=(1, 2))
+    table = tables.positions_of(result.positions)
+    return _table(
+        [heading.replace("_", " ") for heading in table.headings],
+        table.rows,
+        numeric=[i for i, heading in enumerate(table.headings) if heading in table.numeric],
+    )
 
 
 def _refusal_codes(result: RunResult) -> str:
@@ -214,7 +211,7 @@ def _actors(result: RunResult) -> str:
     rows = [
         (
             actor.name,
-            str(actor.pid),
+            str(actor.pid or tables.ABSENT),
             actor.node,
             str(actor.restarts),
             f"{actor.messages:,}",

@@ -1,7 +1,7 @@
 """What a run amounts to: counted and computed from the journal's facts, never kept on the side."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 
 from cluster.config import Config
 from cluster.history import History
+from cluster.tables import machine_view
 from cluster.view import ActorView, CheckView, ClusterSnapshot, Durations, LatencyView
 from trading.events import EquityMarked, OrderDenied, OrderEvent, OrderFilled, OrderSubmitted
 from trading.identifiers import ClientOrderId, StrategyId, symbol_of
@@ -25,6 +26,8 @@ class StrategyResult(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     capital : Decimal
         Its share of the initial cash: the base of its return.
+    profit : Decimal
+        After the last fill, at the last price.
     profits : tuple of Decimal
         Profit since the start at each close.
     total_return, max_drawdown : float
@@ -37,15 +40,12 @@ class StrategyResult(msgspec.Struct, frozen=True, kw_only=True):
 
     strategy_id: StrategyId
     capital: Decimal
+    profit: Decimal
     profits: tuple[Decimal, ...]
     total_return: float
     sharpe: float | None
     max_drawdown: float
     trades: int
-
-    @property
-    def profit(self) -> Decimal:
-        return self.profits[-1] if self.profits else ZERO
 
 
 class OrderCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,12 +59,24 @@ class OrderCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the report and the summary need."""
+    """All that the report and the summary need.
+
+    Attributes
+    ----------
+    final_equity : Decimal
+        After the last fill, at the last price: orders decided on the last close are filled behind
+        its mark.
+    marks : tuple of EquityMarked
+        The account at each close.
+    positions : tuple of mapping, or None
+        What the ledger held at the end, as in its view; None when it was down.
+    """
 
     config: Config
     days: int
     symbols: tuple[str, ...]
     initial_equity: Decimal
+    final_equity: Decimal
     marks: tuple[EquityMarked, ...]
     max_drawdown: float
     sharpe: float | None
@@ -72,15 +84,12 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     orders: OrderCounts
     fills: tuple[OrderFilled, ...]
     refusals: tuple[OrderDenied, ...]
+    positions: tuple[Mapping[str, Any], ...] | None
     check: CheckView | None
     latency_us: LatencyView
     actors: tuple[ActorView, ...]
     seconds: Durations
     report: str = ""
-
-    @property
-    def final_equity(self) -> Decimal:
-        return self.marks[-1].equity if self.marks else self.initial_equity
 
 
 def result_of(config: Config, snapshot: ClusterSnapshot, history: History) -> RunResult:
@@ -92,24 +101,28 @@ def result_of(config: Config, snapshot: ClusterSnapshot, history: History) -> Ru
         The last look at the cluster: what is not a journalled fact (actors, latency, check).
     """
     marks = [fact for fact in history.ledger if isinstance(fact, EquityMarked)]
-    curve = _curve(config.account.initial_cash, marks)
     orders = _fold_orders(history)
     fills = _distinct_fills(history)
     refusals = _refusals(history, orders)
+    initial = config.account.initial_cash
+    curve = _curve(initial, marks)
+    ledger = machine_view(snapshot, "ledger")
     return RunResult(
         config=config,
         days=max(0, snapshot.sequence - snapshot.first + 1) if snapshot.clock_ns else 0,
         symbols=_symbols(config, snapshot),
-        initial_equity=config.account.initial_cash,
+        initial_equity=initial,
+        final_equity=ledger.get("equity", marks[-1].equity if marks else initial),
         marks=tuple(marks),
         max_drawdown=curve.max_drawdown,
         sharpe=curve.sharpe(),
         strategies=tuple(
-            _strategy(StrategyId(name), config, marks, fills) for name in config.strategies
+            _strategy(StrategyId(name), config, ledger, marks, fills) for name in config.strategies
         ),
         orders=_count_orders(orders, history, refusals),
         fills=fills,
         refusals=refusals,
+        positions=tuple(ledger["positions"]) if ledger else None,
         check=snapshot.check,
         latency_us=snapshot.latency_us,
         actors=snapshot.actors,
@@ -131,7 +144,10 @@ def run_summary(result: RunResult) -> dict[str, Any]:
             }
             for one in result.strategies
         },
-        "equity": {"initial": float(result.initial_equity), "final": float(result.final_equity)},
+        "equity": {
+            "initial": _number(result.initial_equity),
+            "final": _number(result.final_equity),
+        },
         "orders": msgspec.to_builtins(result.orders),
         "check": check_summary(result.check),
         "latency_us": msgspec.to_builtins(result.latency_us),
@@ -157,9 +173,14 @@ def check_summary(check: CheckView | None) -> dict[str, int | float] | None:
     return {
         "duplicates": check.duplicates,
         "lost": check.lost,
-        "position_difference": float(check.position_difference),
-        "cash_difference": float(check.cash_difference),
+        "position_difference": _number(check.position_difference),
+        "cash_difference": _number(check.cash_difference),
     }
+
+
+def _number(amount: Decimal) -> int | float:
+    """Return an amount for JSON; a whole one, zero above all, without a fraction."""
+    return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
 def _fold_orders(history: History) -> dict[ClientOrderId, Order]:
@@ -173,8 +194,9 @@ def _fold_orders(history: History) -> dict[ClientOrderId, Order]:
 
 
 def _distinct_fills(history: History) -> tuple[OrderFilled, ...]:
+    """Return each fill once, in market time: one that was lost at first is learnt of late."""
     fills = {fact.trade_id: fact for fact in history.account if isinstance(fact, OrderFilled)}
-    return tuple(fills.values())
+    return tuple(sorted(fills.values(), key=lambda fill: fill.ts_event))
 
 
 def _refusals(history: History, orders: dict[ClientOrderId, Order]) -> tuple[OrderDenied, ...]:
@@ -226,6 +248,7 @@ def _symbols(config: Config, snapshot: ClusterSnapshot) -> tuple[str, ...]:
 def _strategy(
     strategy_id: StrategyId,
     config: Config,
+    ledger: Mapping[str, Any],
     marks: list[EquityMarked],
     fills: tuple[OrderFilled, ...],
 ) -> StrategyResult:
@@ -235,11 +258,14 @@ def _strategy(
         profit = next((p for name, p, _ in mark.by_strategy if name == strategy_id), ZERO)
         profits.append(profit)
         curve.add(mark.ts_event, capital + profit)
+    at_last_mark = profits[-1] if profits else ZERO
+    profit = ledger.get("strategies", {}).get(strategy_id, {}).get("profit", at_last_mark)
     return StrategyResult(
         strategy_id=strategy_id,
         capital=capital,
+        profit=profit,
         profits=tuple(profits),
-        total_return=float(profits[-1] / capital) if profits else 0.0,
+        total_return=float(profit / capital),
         sharpe=curve.sharpe(),
         max_drawdown=curve.max_drawdown,
         trades=len({fill.client_order_id for fill in fills if fill.strategy_id == strategy_id}),

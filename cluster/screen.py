@@ -107,9 +107,7 @@ def _narrow_body(snapshot: ClusterSnapshot, height: int) -> Layout:
         Layout(_orders(snapshot, upper, ORDERS[1:5]), ratio=5),
     )
     bottom.split_row(
-        Layout(
-            _panel("refused", tables.refusals(snapshot), lower, REFUSED_COUNTS[:2]), ratio=4
-        ),
+        Layout(_panel("refused", tables.refusals(snapshot), lower, REFUSED_COUNTS[:2]), ratio=4),
         Layout(_actors(snapshot, lower, ACTORS[:4]), ratio=5),
     )
     body.split_column(top, bottom)

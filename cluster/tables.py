@@ -36,7 +36,11 @@ def machine_view(snapshot: ClusterSnapshot, kind: str) -> Mapping[str, Any]:
 
 def positions(snapshot: ClusterSnapshot) -> Table:
     """The account's open positions, largest value first."""
-    held = machine_view(snapshot, "ledger").get("positions", ())
+    return positions_of(machine_view(snapshot, "ledger").get("positions", ()))
+
+
+def positions_of(held: Iterable[Mapping[str, Any]]) -> Table:
+    """Positions as a ledger describes them, largest value first."""
     ranked = sorted(held, key=lambda row: -abs(row.get("value") or 0))
     return _table(
         "symbol quantity avg_px last_px value unrealized",

@@ -39,7 +39,10 @@ def decode(payload: bytes | memoryview) -> Message:
     msgspec.DecodeError
         If the bytes are not one known message.
     """
-    message: Message = _decoder.decode(payload)
+    try:
+        message: Message = _decoder.decode(payload)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"not a message: {error}") from error
     return message
 
 

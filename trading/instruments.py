@@ -1,6 +1,6 @@
 """What can be traded: tick, lot, currency; the only place where money is rounded to a grid."""
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 import msgspec
 
@@ -38,7 +38,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         Raises
         ------
         ValueError
-            If `value` is not finite or rounds to zero or less.
+            If `value` is not finite, has more digits than a Decimal holds, or rounds to zero or less.
         """
         price = _on_grid(value, self.tick_size, ROUND_HALF_EVEN)
         if price <= 0:
@@ -51,7 +51,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         Raises
         ------
         ValueError
-            If `value` is negative or not finite.
+            If `value` is negative, not finite, or has more digits than a Decimal holds.
         """
         quantity = _on_grid(value, self.lot_size, ROUND_DOWN)
         if quantity < 0:
@@ -60,7 +60,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _on_grid(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
-    exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    exact = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
     if not exact.is_finite():
         raise ValueError(f"not a finite number: {value}")
-    return ((exact / step).quantize(Decimal(1), rounding=rounding) * step).quantize(step)
+    try:
+        return ((exact / step).quantize(Decimal(1), rounding=rounding) * step).quantize(step)
+    except InvalidOperation as error:
+        raise ValueError(f"too large for a grid of {step}: {value}") from error

@@ -1,4 +1,4 @@
-"""`trader doctor`: is this machine fit to trade?"""
+"""`trader doctor`: says whether this machine is fit to trade."""
 
 from collections import Counter
 

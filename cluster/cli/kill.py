@@ -1,133 +1,137 @@
-"""`trader kill`: latch the kill switch, or reset it deliberately. Works with every actor dead."""
+"""`trader kill`: the kill switch. It latches in the journal even when no actor is alive."""
 
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.options import AddressOption, ConfigOption, JsonOption
+from cluster.cli.options import AddressOption, ConfigOption, JsonOption, config_of
 from cluster.exit_codes import ExitCode
-from trading.errors import ClusterUnreachable, UsageError
 
 if TYPE_CHECKING:
     from cluster.config import Config
     from cluster.view import VenueKillReport
+    from trading.events import KillSwitchReset, KillSwitchTripped
+
+NOT_REACHED = "the cluster does not answer: open orders may still be at the venue; look there"
 
 
 def kill(
-    config: ConfigOption = None,
-    address: AddressOption = None,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why; goes into the journal.")
+        str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")
     ] = "",
     flatten: Annotated[bool, typer.Option("--flatten", help="Also close every position.")] = False,
-    reset: Annotated[bool, typer.Option("--reset", help="Unlatch the switch.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Allow trading again; needs --reason.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigOption = None,
+    address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Cancel every order and let no new one out until `kill --reset`."""
-    from cluster.cli.run import overrides_of
-    from cluster.config import load_config
+    """Stop all trading: latch the kill switch and cancel every open order.
 
-    if not reason.strip():
-        raise UsageError("kill needs --reason TEXT; it goes into the journal.")
+    The switch stays latched, across restarts, until `trader kill --reset --reason TEXT`.
+    """
+    from trading.errors import UsageError
+
+    settings = config_of(config, address)
     if reset and flatten:
-        raise UsageError("--reset and --flatten exclude each other.")
-    settings = load_config(config, overrides_of(address=address))
-    _ask(settings, flatten=flatten, reset=reset, yes=yes)
+        raise UsageError("--reset and --flatten exclude each other; call one after the other.")
+    if reset and not reason:
+        raise UsageError("--reset needs --reason TEXT: say why trading may go on.")
+    _confirm(settings.account.account_id, reset=reset, yes=yes)
     if reset:
         _reset(settings, reason, as_json=as_json)
     else:
-        _trip(settings, reason, flatten=flatten, as_json=as_json)
+        _trip(settings, reason or "requested by the operator", flatten=flatten, as_json=as_json)
 
 
-def _ask(settings: "Config", *, flatten: bool, reset: bool, yes: bool) -> None:
+def _confirm(account: str, *, reset: bool, yes: bool) -> None:
+    """Ask a person; a script has to say --yes."""
+    from trading.errors import UsageError
+
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("nobody can be asked here; add --yes.")
-    account = settings.account.account_id
-    what = (
-        f"Let account {account} trade again?"
-        if reset
-        else f"Cancel every order of account {account}"
-        + (" and close every position?" if flatten else "?")
-    )
-    if not typer.confirm(what, err=True):
-        typer.echo("Nothing was done.", err=True)
-        raise typer.Exit(ExitCode.FAILED)
+        raise UsageError("nobody can be asked here; confirm with --yes.")
+    question = "Allow trading again" if reset else "Stop all trading and cancel every open order"
+    if not typer.confirm(f"{question} of account {account}?", err=True):
+        raise UsageError("not confirmed; nothing was done.")
 
 
-def _trip(settings: "Config", reason: str, *, flatten: bool, as_json: bool) -> None:
-    from cluster.client import connect
+def _trip(config: "Config", reason: str, *, flatten: bool, as_json: bool) -> None:
+    from cluster.cli.connection import connect
+    from cluster.cli.output import note, print_json
+    from cluster.view import VenueKillReport
+    from trading.errors import ClusterUnreachable
+    from trading.events import KillSwitchTripped
+    from trading.identifiers import Venue
 
+    status = ExitCode.OK
     try:
-        reports = connect(settings).kill(reason=reason, flatten=flatten)
-    except ClusterUnreachable as error:
-        _write(settings, reason, flatten=flatten, reset=False)
-        raise ClusterUnreachable(
-            f"{error} The switch is latched in the journal, so no order leaves when a cluster "
-            "starts; but nothing was canceled: look at the venues yourself."
-        ) from None
-    _show(reports, as_json=as_json)
-    if not all(report.reached for report in reports):
-        raise typer.Exit(ExitCode.VENUE_UNREACHABLE)
-
-
-def _show(reports: list["VenueKillReport"], *, as_json: bool) -> None:
-    from cluster.cli.output import print_json, print_table
-
-    if as_json:
-        print_json({"latched": True, "venues": reports})
-        return
-    typer.echo("The kill switch is latched; `trader kill --reset --reason ...` unlatches it.\n")
-    rows = [
-        (
-            report.venue,
-            "yes" if report.reached else "NO",
-            report.canceled,
-            report.flattened,
-            report.reason or "-",
+        reports = connect(config).kill(reason=reason, flatten=flatten)
+    except Exception as error:  # whatever is broken, the switch has to latch
+        now = time.time_ns()
+        event = KillSwitchTripped(
+            ts_event=now, ts_init=now, actor="operator", reason=reason, flatten=flatten
         )
-        for report in reports
-    ]
-    print_table(("venue", "confirmed", "canceled", "flattened", "remark"), rows)
+        _record(config, event)
+        note(f"The kill switch is latched in the journal; no actor confirmed it: {error}")
+        if not isinstance(error, ClusterUnreachable):
+            raise
+        venue = Venue(config.account.venue)
+        reports = [VenueKillReport(venue=venue, reached=False, reason=NOT_REACHED)]
+        status = ExitCode.CLUSTER_UNREACHABLE
+    if status is ExitCode.OK and not all(report.reached for report in reports):
+        status = ExitCode.AMBIGUOUS
+    if as_json:
+        print_json({"latched": True, "flatten": flatten, "venues": reports})
+    else:
+        _print_reports(reports)
+    raise typer.Exit(status)
 
 
-def _reset(settings: "Config", reason: str, *, as_json: bool) -> None:
-    from cluster.cli.output import print_json
-    from cluster.client import connect
+def _print_reports(reports: "list[VenueKillReport]") -> None:
+    from cluster.cli.output import print_table
+
+    typer.echo("The kill switch is latched: no new order leaves until it is reset.")
+    rows = [(r.venue, "yes" if r.reached else "NO", r.reason or "-") for r in reports]
+    print_table(("venue", "confirmed", "note"), rows)
+
+
+def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
+    from cluster.cli.connection import connect
+    from cluster.cli.output import note, print_json
+    from trading.errors import ClusterUnreachable
+    from trading.events import KillSwitchReset
 
     try:
-        connect(settings).reset_kill(reason)
+        connect(config).reset_kill(reason)
     except ClusterUnreachable:
-        _write(settings, reason, flatten=False, reset=True)
+        now = time.time_ns()
+        event = KillSwitchReset(ts_event=now, ts_init=now, actor="operator", reason=reason)
+        _record(config, event)
+        note("The cluster is down; the reset is in the journal and counts when it starts.")
     if as_json:
         print_json({"latched": False})
     else:
-        typer.echo("The kill switch is reset; the account may trade again.")
+        typer.echo("The kill switch is reset: trading may go on.")
 
 
-def _write(settings: "Config", reason: str, *, flatten: bool, reset: bool) -> None:
-    """Append to the shared stream that every broker reads before anything else."""
-    import time
-
+def _record(config: "Config", event: "KillSwitchTripped | KillSwitchReset") -> None:
+    """Append to the configured journal, and to that of a newer `trader run`, which may be going on."""
     from actors.journal.open import open_journal
+    from cluster.cli.folders import config_of_newest_journal
     from trading.codec import encode
-    from trading.events import KillSwitchReset, KillSwitchTripped
     from trading.identifiers import StreamName
 
-    now = time.time_ns()
-    event = (
-        KillSwitchReset(ts_event=now, ts_init=now, actor="operator", reason=reason)
-        if reset
-        else KillSwitchTripped(
-            ts_event=now, ts_init=now, actor="operator", reason=reason, flatten=flatten
-        )
-    )
-    journal = open_journal(settings.cluster.journal)
-    try:
-        stream = StreamName(f"kill:{settings.account.account_id}")
-        journal.append_shared(stream, [encode(event)], now)
-    finally:
-        journal.close()
+    newest = config_of_newest_journal(config) or config
+    stream = StreamName(f"kill:{config.account.account_id}")
+    for url in dict.fromkeys((newest.cluster.journal, config.cluster.journal)):
+        journal = open_journal(url)
+        try:
+            journal.append_shared(stream, [encode(event)], event.ts_init)
+        finally:
+            journal.close()

@@ -2,7 +2,7 @@
 
 import typer
 
-from cluster.cli.options import AddressOption, ConfigOption, JsonOption, QuietOption
+from cluster.cli.options import AddressOption, ConfigOption, JsonOption, QuietOption, config_of
 
 
 def up(
@@ -11,48 +11,49 @@ def up(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Start the cluster and leave it running; it goes on where its journal ends."""
-    from cluster.cli.output import note, print_facts, print_json
-    from cluster.cli.run import overrides_of
-    from cluster.cli.session import prepare
-    from cluster.config import load_config
-    from cluster.launch import start
-    from cluster.logs import without_password
+    """Start a cluster that goes on when this terminal closes."""
+    from cluster import launch
+    from cluster.cli.output import note, print_json
+    from cluster.cli.tables import print_actors
 
-    settings = load_config(config, overrides_of(address=address))
-    prepare(settings, process="up", quiet=quiet)
-    note("starting the cluster ...", quiet=quiet or as_json)
-    snapshot = start(settings, detached=True).snapshot()
-    facts = {
-        "cluster": settings.cluster.name,
-        "address": settings.cluster.address,
-        "actors": len(snapshot.actors),
-        "journal": without_password(settings.cluster.journal),
-        "seconds": round(snapshot.seconds.start, 1),
-    }
+    settings = config_of(config, address)
+    note(f"Starting cluster {settings.cluster.name!r} ...", quiet=quiet)
+    snapshot = launch.start(settings, detached=True).snapshot()
     if as_json:
-        print_json(facts)
+        print_json({"cluster": settings.cluster.name, "actors": snapshot.actors})
         return
-    print_facts(facts)
-    note("\nNext: trader status --watch, trader positions, trader down", quiet=quiet)
+    print_actors(snapshot.actors)
+    note(
+        f"Cluster {settings.cluster.name!r} runs. Look: trader status, orders, positions, fills. "
+        "Stop trading: trader kill. End it: trader down.",
+        quiet=quiet,
+    )
 
 
 def down(
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    as_json: JsonOption = False,
+    config: ConfigOption = None, address: AddressOption = None, as_json: JsonOption = False
 ) -> None:
-    """Stop the cluster, and the Ray that was started for it."""
+    """Stop the cluster, and the Ray that `trader up` started for it."""
+    from cluster import ray_runtime
+    from cluster.cli.connection import connect
     from cluster.cli.output import print_json
-    from cluster.cli.run import overrides_of
-    from cluster.client import connect
-    from cluster.config import load_config
-    from cluster.ray_runtime import stop_head
+    from trading.errors import ClusterUnreachable
 
-    settings = load_config(config, overrides_of(address=address))
-    connect(settings).stop()
-    processes = stop_head(settings) if settings.cluster.address == "local" else 0
+    settings = config_of(config, address)
+    is_local = settings.cluster.address == "local"
+    problem: ClusterUnreachable | None = None
+    try:
+        connect(settings).stop()
+    except ClusterUnreachable as error:
+        problem = error
+    processes = ray_runtime.stop_head(settings) if is_local else 0
+    if problem is not None and not processes:
+        raise problem
     if as_json:
-        print_json({"cluster": settings.cluster.name, "stopped": True, "processes": processes})
+        print_json(
+            {"cluster": settings.cluster.name, "stopped": problem is None, "processes": processes}
+        )
+    elif problem is None:
+        typer.echo(f"Cluster {settings.cluster.name!r} is down.")
     else:
-        typer.echo(f"Cluster {settings.cluster.name} is down; its journal stays.")
+        typer.echo(f"No cluster answered; {processes} Ray processes that it had left were stopped.")

@@ -1,149 +1,145 @@
-"""`trader status`, `orders`, `positions`, `fills`: look at a running cluster."""
+"""`trader status`, `orders`, `positions`, `fills`: look at a running cluster, or at its journal."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cluster.cli.options import AddressOption, ConfigOption, JsonOption, LimitOption
+from cluster.cli.options import (
+    AddressOption,
+    ConfigOption,
+    JsonOption,
+    LimitOption,
+    QuietOption,
+    config_of,
+)
 
 if TYPE_CHECKING:
-    from cluster.tables import Table
-    from cluster.view import ClusterSnapshot, ClusterView
+    from pathlib import Path
 
-LIMIT = 20
+    from cluster.cli.account import AccountRows
+    from cluster.config import Config
+    from cluster.view import ClusterSnapshot
 
 
 def status(
-    config: ConfigOption = None,
-    address: AddressOption = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Live screen until it ends.")
-    ] = False,
-    as_json: JsonOption = False,
+    config: ConfigOption = None, address: AddressOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show the account, the strategies, the refusals and the actors."""
-    from cluster import tables
+    """Show clock, equity, trading state and actors of the running cluster."""
+    from cluster.cli.connection import connect
     from cluster.cli.output import print_facts, print_json
+    from cluster.cli.tables import print_actors
 
-    view, pace = _connect(config, address)
-    if watch:
-        from cluster.cli.watch import watch as follow
-
-        follow(view, pace=pace, is_live=True)
-        return
-    snapshot = view.snapshot()
+    settings = config_of(config, address)
+    snapshot = connect(settings).snapshot()
     if as_json:
         print_json(snapshot)
         return
-    print_facts(_status_facts(snapshot))
-    for table in (
-        tables.strategies(snapshot),
-        tables.refusals(snapshot),
-        tables.actors(snapshot),
-    ):
-        typer.echo()
-        _print(table)
+    print_facts(_facts(settings, snapshot))
+    typer.echo()
+    print_actors(snapshot.actors)
 
 
 def orders(
     config: ConfigOption = None,
     address: AddressOption = None,
-    limit: LimitOption = LIMIT,
+    limit: LimitOption = 20,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Show the newest orders of the account."""
-    from cluster import tables
+    """Show open orders, then the newest others."""
+    from cluster.cli.tables import print_orders
 
-    _list(config, address, limit, ("orders", "recent_orders"), tables.orders, as_json=as_json)
+    rows = _rows(config, address, quiet=quiet)
+    _show(rows, "orders", rows.orders[:limit], print_orders, as_json=as_json)
 
 
 def positions(
-    config: ConfigOption = None, address: AddressOption = None, as_json: JsonOption = False
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Show the open positions of the account."""
-    from cluster import tables
+    """Show the positions of the account."""
+    from cluster.cli.tables import print_positions
 
-    _list(
-        config,
-        address,
-        None,
-        ("positions", "positions"),
-        lambda snapshot, _: tables.positions(snapshot),
-        as_json=as_json,
-    )
+    rows = _rows(config, address, quiet=quiet)
+    _show(rows, "positions", rows.positions, print_positions, as_json=as_json)
 
 
 def fills(
     config: ConfigOption = None,
     address: AddressOption = None,
-    limit: LimitOption = LIMIT,
+    limit: LimitOption = 20,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Show the newest fills of the account."""
-    from cluster import tables
+    """Show the newest fills."""
+    from cluster.cli.tables import print_fills
 
-    _list(config, address, limit, ("fills", "recent_fills"), tables.fills, as_json=as_json)
+    rows = _rows(config, address, quiet=quiet)
+    _show(rows, "fills", rows.fills[:limit], print_fills, as_json=as_json)
 
 
-def _list(
-    config: Path | None,
-    address: str | None,
-    limit: int | None,
-    names: tuple[str, str],
-    table_of: Callable[["ClusterSnapshot", int | None], "Table"],
-    *,
-    as_json: bool,
-) -> None:
-    """Print one list of the ledger; `names` are that of the JSON key and of the ledger's own."""
-    from cluster import tables
-    from cluster.cli.output import print_json
+def _rows(path: "Path | None", address: str | None, *, quiet: bool) -> "AccountRows":
+    """Ask the cluster; when it is down, read the journal and say so."""
+    from cluster.cli.account import rows_of_cluster, rows_of_journal
+    from cluster.cli.connection import connect
+    from cluster.cli.folders import config_of_newest_journal
+    from cluster.cli.output import note
+    from cluster.logs import without_password
     from trading.errors import ClusterUnreachable
 
-    snapshot = _connect(config, address)[0].snapshot()
-    ledger = tables.machine_view(snapshot, "ledger")
-    if not ledger:
-        raise ClusterUnreachable("the ledger does not answer; it may be restarting, try again.")
-    key, field = names
+    settings = config_of(path, address)
+    try:
+        return rows_of_cluster(connect(settings).snapshot())
+    except ClusterUnreachable:
+        stored = config_of_newest_journal(settings)
+        if stored is None:
+            raise
+    place = without_password(stored.cluster.journal)
+    note(f"The cluster is down; this is what the journal {place} says.", quiet=quiet)
+    return rows_of_journal(stored)
+
+
+def _show(rows: "AccountRows", name: str, shown: list[Any], table: Any, *, as_json: bool) -> None:
+    from cluster.cli.output import print_json
+
     if as_json:
-        print_json({key: list(ledger.get(field, ()))[:limit]})
+        print_json({"source": rows.source, name: shown})
+    elif shown:
+        table(shown)
     else:
-        _print(table_of(snapshot, limit))
+        typer.echo(f"There are no {name}.")
 
 
-def _connect(config: Path | None, address: str | None) -> tuple["ClusterView", float]:
-    from cluster.cli.run import overrides_of
-    from cluster.client import connect
-    from cluster.config import load_config
+def _facts(config: "Config", snapshot: "ClusterSnapshot") -> dict[str, object]:
+    from cluster.cli.account import machine_view
+    from cluster.cli.wording import moment, money, percent
 
-    settings = load_config(config, overrides_of(address=address))
-    return connect(settings), settings.data.pace_slices_per_s
-
-
-def _print(table: "Table") -> None:
-    from cluster.cli.output import print_table
-
-    print_table(table.headings, table.rows)
-
-
-def _status_facts(snapshot: "ClusterSnapshot") -> dict[str, Any]:
-    from cluster import tables
-
-    ledger = tables.machine_view(snapshot, "ledger")
-    risk = tables.machine_view(snapshot, "risk")
-    kill = tables.machine_view(snapshot, "broker").get("kill", {})
+    ledger, risk = machine_view(snapshot, "ledger"), machine_view(snapshot, "risk")
+    broker = machine_view(snapshot, "broker")
+    state = risk.get("state", "risk is down")
+    reason = f" ({risk['reason']})" if risk.get("reason") else ""
     latency = snapshot.latency_us.tick_to_order
     return {
-        "clock": f"{tables.date(snapshot.clock_ns)} (slice {snapshot.sequence} of {snapshot.last})",
-        "state": "finished" if snapshot.finished else "running",
-        "risk": f"{risk.get('state', 'down')} {risk.get('reason', '')}".strip(),
-        "kill switch": f"LATCHED: {kill.get('reason')}" if kill.get("is_latched") else "off",
-        "equity": tables.money(ledger.get("equity")),
-        "cash": tables.money(ledger.get("cash")),
-        "gross": tables.money(ledger.get("gross")),
-        "net": tables.money(ledger.get("net")),
-        "drawdown": tables.percent(ledger.get("drawdown")),
-        "tick to order": f"p50 {tables.microseconds(latency.p50)}, "
-        f"p99 {tables.microseconds(latency.p99)}",
+        "cluster": f"{config.cluster.name} ({config.cluster.mode})",
+        "market time": moment(snapshot.clock_ns),
+        "slice": f"{snapshot.sequence} of {snapshot.first}..{snapshot.last}"
+        + (" (finished)" if snapshot.finished else ""),
+        "trading": f"{state}{reason}",
+        "kill switch": _switch(broker),
+        "equity": money(ledger.get("equity")),
+        "drawdown": percent(ledger.get("drawdown")),
+        "open orders": len(broker["open_orders"]) if broker else "broker is down",
+        "tick to order": f"p50 {_micros(latency.p50)}, p99 {_micros(latency.p99)}",
     }
+
+
+def _switch(broker: Any) -> str:
+    if not broker:
+        return "broker is down"
+    return "LATCHED" if broker.get("kill", {}).get("is_latched") else "off"
+
+
+def _micros(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f} us"

@@ -1,132 +1,112 @@
-"""`trader replay`: run one simulator seed again, or rebuild the account as its journal tells it."""
+"""`trader replay`: a simulated run by seed, or the account as it was at one moment."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.options import ConfigOption, JsonOption
+from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
 from cluster.exit_codes import ExitCode
-from trading.errors import UsageError
 
 if TYPE_CHECKING:
-    from cluster.config import Config
-    from trading.broker.record import AccountRecord
+    from pathlib import Path
+
+    from actors.simulation.simulation import SimulationReport
 
 
 def replay(
-    config: ConfigOption = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Run one seed of the simulator again.")
+        int | None, typer.Option("--seed", min=0, help="Simulate with the faults of this seed.")
     ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, help="Days of a simulated run.")] = 40,
     until: Annotated[
-        int | None, typer.Option("--until", min=1, metavar="SEQ", help="Last record to apply.")
+        int | None,
+        typer.Option("--until", min=0, metavar="SEQ", help="Show the account at this sequence."),
     ] = None,
-    journal: Annotated[
-        str | None, typer.Option("--journal", metavar="URL", help="Journal to read.")
-    ] = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Show orders and positions at any record of the journal; with --seed, run a simulation again."""
-    if seed is None:
-        _replay_journal(config, journal, until, as_json=as_json)
-    elif until is not None or journal is not None:
-        raise UsageError("--seed runs a simulation; --until and --journal belong to a journal.")
-    else:
-        _replay_seed(seed, as_json=as_json)
+    """Repeat a simulated run (--seed), or look at the account as it was (--until)."""
+    from trading.errors import UsageError
+
+    if (seed is None) == (until is None):
+        raise UsageError("give either --seed N (simulate) or --until SEQ (look back).")
+    if seed is not None:
+        _simulate(seed, days, as_json=as_json)
+    elif until is not None:
+        _look_back(config, until, as_json=as_json, quiet=quiet)
 
 
-def _replay_seed(seed: int, *, as_json: bool) -> None:
-    from dataclasses import asdict
+def _simulate(seed: int, days: int, *, as_json: bool) -> None:
+    from actors.simulation import simulation
+    from cluster.cli.output import print_json
 
-    from actors.simulation.simulation import replay_seed
-    from cluster.cli.output import print_facts, print_json
-
-    report = replay_seed(seed)
-    facts = asdict(report)
+    report = simulation.replay_seed(seed, days)
     if as_json:
-        print_json(facts)
+        print_json(report)
     else:
-        comparison = facts.pop("comparison")
-        problems, story = facts.pop("problems"), facts.pop("story")
-        print_facts({**facts, **comparison, "broken promises": len(problems)})
-        for line in (*problems, *(story if problems else ())):
-            typer.echo(f"  {line}")
-    if not report.is_clean:
-        raise typer.Exit(ExitCode.FAILED)
+        _print_simulation(report, days)
+    raise typer.Exit(ExitCode.OK if report.is_clean else ExitCode.FAILED)
 
 
-def _replay_journal(
-    config: Path | None, url: str | None, until: int | None, *, as_json: bool
-) -> None:
-    from cluster.cli.output import print_facts, print_json, print_table
-    from cluster.config import load_config
+def _print_simulation(report: "SimulationReport", days: int) -> None:
+    from cluster.cli.output import print_facts
 
-    settings = load_config(config, {"cluster": {"journal": url}} if url else None)
-    record, seq = fold(settings, until)
-    account = record.account
-    positions = [
-        {"instrument_id": key, "quantity": held.quantity, "avg_px": held.avg_px}
-        for key, held in sorted(account.positions().items())
-        if not held.is_flat
-    ]
-    orders = _orders(record)
+    found = report.comparison
+    print_facts(
+        {
+            "seed": f"{report.seed} ({report.profile} faults, {days} days)",
+            "crashes": report.crashes,
+            "orders": report.orders,
+            "fills": report.fills,
+            "messages": report.events,
+            "duplicates": found.duplicates,
+            "lost": found.lost,
+            "position difference": found.position_difference,
+            "cash difference": found.cash_difference,
+            "state": report.state_hash,
+        }
+    )
+    if report.is_clean:
+        typer.echo("Every promise held.")
+        return
+    typer.echo("What happened:")
+    for line in report.story:
+        typer.echo(f"  {line}")
+    typer.echo("Broken promises:")
+    for problem in report.problems:
+        typer.echo(f"  {problem}")
+
+
+def _look_back(path: "Path | None", until: int, *, as_json: bool, quiet: bool) -> None:
+    from cluster.cli.account import rows_of_journal
+    from cluster.cli.folders import config_of_newest_journal
+    from cluster.cli.output import note, print_facts, print_json
+    from cluster.cli.tables import print_orders, print_positions
+    from cluster.cli.wording import money
+    from cluster.logs import without_password
+    from trading.errors import UsageError
+
+    settings = config_of(path)
+    stored = config_of_newest_journal(settings)
+    if stored is None:
+        raise UsageError("there is no journal yet; `trader run` or `trader up` makes one.")
+    note(f"Reading {without_password(stored.cluster.journal)}.", quiet=quiet)
+    rows = rows_of_journal(stored, until)
     if as_json:
         print_json(
-            {"sequence": seq, "cash": account.cash, "positions": positions, "orders": orders}
+            {
+                "sequence": rows.sequence,
+                "cash": rows.cash,
+                "orders": rows.orders,
+                "positions": rows.positions,
+            }
         )
         return
-    print_facts({"record": seq, "cash": f"{account.cash:,.2f}", "orders": len(orders)})
-    for rows in (positions, orders[-20:]):
-        if rows:
-            typer.echo()
-            print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
-
-
-def fold(config: "Config", until: int | None) -> tuple["AccountRecord", int]:
-    """Fold the account's stream up to and including record `until`; None is all of it.
-
-    Raises
-    ------
-    UsageError
-        If there is no journal, or it ends before `until`.
-    """
-    from cluster.history import account_stream_of, open_existing
-    from trading.broker.record import AccountRecord
-    from trading.codec import decode
-    from trading.events import Event
-    from trading.identifiers import StreamName
-
-    stream = account_stream_of(config)
-    kill = StreamName(f"kill:{config.account.account_id}")
-    record, seq = AccountRecord(config.account.initial_cash, kill), 0
-    journal = open_existing(config.cluster.journal)
-    try:
-        head = journal.head(stream)
-        if until is not None and until > head:
-            raise UsageError(f"{stream} ends at record {head}; --until {until} is behind it.")
-        for entry in journal.read(stream):
-            if until is not None and entry.seq > until:
-                break
-            event = decode(entry.payload)
-            assert isinstance(event, Event)
-            record.apply(event)
-            seq = entry.seq
-    finally:
-        journal.close()
-    return record, seq
-
-
-def _orders(record: "AccountRecord") -> list[dict[str, Any]]:
-    return [
-        {
-            "order": order.client_order_id,
-            "strategy": order.strategy_id,
-            "side": str(order.side or "-"),
-            "quantity": order.quantity,
-            "instrument_id": order.instrument_id,
-            "filled": order.filled_qty,
-            "status": str(order.status),
-        }
-        for order in record.orders.values()
-    ]
+    print_facts({"sequence": rows.sequence, "cash": money(rows.cash), "orders": len(rows.orders)})
+    if rows.positions:
+        typer.echo("\nPositions\n")
+        print_positions(rows.positions)
+    if rows.orders:
+        typer.echo("\nOrders, newest first\n")
+        print_orders(rows.orders)

@@ -1,204 +1,173 @@
-"""`trader run`: start the cluster, replay real prices through it, show it live, report, stop."""
+"""`trader run`: trade a replay from start to end, show it, judge it."""
 
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.options import AddressOption, ConfigOption, JsonOption, QuietOption
+from cluster.cli.options import AddressOption, ConfigOption, JsonOption, QuietOption, config_of
 from cluster.exit_codes import ExitCode
-from trading.errors import UsageError
 
 if TYPE_CHECKING:
     from cluster.config import Config
     from cluster.result import RunResult
+    from cluster.view import ClusterSnapshot, ClusterView
+
+POLL_INTERVAL_S = 0.25
+LAST_LOOKS = 20
+"""Looks at the books after the last day, until they agree: the last fills may still be on their way."""
 
 
 def run(
-    config: ConfigOption = None,
+    *,
     speed: Annotated[
-        str | None, typer.Option("--speed", metavar="N|max", help="Replayed days per second.")
+        str | None,
+        typer.Option("--speed", metavar="N|max", help="Replayed days per second, or max."),
     ] = None,
     days: Annotated[
-        int | None, typer.Option("--days", min=1, help="Trading days at the end of the data.")
+        int | None, typer.Option("--days", min=1, help="Trade the last N days of the data.")
     ] = None,
     symbols: Annotated[
-        str | None, typer.Option("--symbols", metavar="A,B", help="Symbols to trade.")
+        str | None, typer.Option("--symbols", metavar="A,B", help="Trade these symbols alone.")
     ] = None,
     keep_up: Annotated[
-        bool, typer.Option("--keep-up", help="Leave the cluster running afterwards.")
+        bool, typer.Option("--keep-up", help="Leave the cluster running (see `trader up`).")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Where the HTML report goes.")
+        Path | None, typer.Option("--report", metavar="PATH", help="Where the HTML report goes.")
     ] = None,
+    config: ConfigOption = None,
     address: AddressOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Trade a replay of real prices, live on this screen; ends by itself with a report."""
-    from cluster.cli.output import is_interactive, note, print_json
-    from cluster.cli.session import prepare
-    from cluster.config import load_config
+    """Trade a replay of real prices and show it live. Ends with a result per strategy and a report.
+
+    Each run has a folder and a journal of its own below the state folder; --keep-up uses the
+    configured ones. The exit code is 1 when ledger and exchange disagree at the end.
+    """
+    from cluster.cli.folders import stamp_of, with_fresh_folder
+    from cluster.cli.output import note, print_json
+    from cluster.cli.summary import print_result
     from cluster.result import run_summary
 
-    overrides = overrides_of(speed=speed, days=days, symbols=symbols, address=address)
-    settings = with_own_journal(load_config(config, overrides))
-    is_live = is_interactive(quiet=quiet or as_json)
-    prepare(settings, process="run", quiet=is_live or quiet)
-    note("starting the cluster ...", quiet=quiet or as_json)
-    result = _trade(settings, report, is_live=is_live, keep_up=keep_up)
+    settings = config_of(config, address, _data(speed, days, symbols))
+    now_ns = time.time_ns()
+    if not keep_up:
+        settings = with_fresh_folder(settings, now_ns)
+    path = (report or settings.cluster.state_dir / f"report-{stamp_of(now_ns)}.html").absolute()
+    _require_place(path)
+    result = _trade(settings, path, keep_up=keep_up, plain=as_json, quiet=quiet)
     if as_json:
         print_json(run_summary(result))
     else:
-        _show(result, quiet=quiet, keep_up=keep_up)
-    if result.check is not None and not result.check.is_clean:
-        raise typer.Exit(ExitCode.FAILED)
+        print_result(result)
+        note(_try_next(keep_up=keep_up), quiet=quiet)
+    is_clean = result.check is not None and result.check.is_clean
+    raise typer.Exit(ExitCode.OK if is_clean else ExitCode.FAILED)
 
 
-def overrides_of(
-    *,
-    speed: str | None = None,
-    days: int | None = None,
-    symbols: str | None = None,
-    address: str | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Return what the command line says, nested like the configuration.
+def _data(speed: str | None, days: int | None, symbols: str | None) -> dict[str, Any]:
+    given = {
+        "pace_slices_per_s": None if speed is None else _pace(speed),
+        "days": days,
+        "symbols": symbols,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _pace(speed: str) -> float:
+    """Return days per second; 0 is as fast as possible.
 
     Raises
     ------
     UsageError
-        If `speed` is neither a positive number nor `max`.
+        If `speed` is neither a number above zero nor `max`.
     """
-    data: dict[str, Any] = {"days": days, "symbols": symbols}
-    if speed is not None:
-        data["pace_slices_per_s"] = pace_of(speed)
-    cluster = {"address": address}
-    sections = {"data": data, "cluster": cluster}
-    return {
-        name: {key: value for key, value in values.items() if value is not None}
-        for name, values in sections.items()
-    }
+    from math import isfinite
 
+    from trading.errors import UsageError
 
-def pace_of(speed: str) -> float:
-    """Return slices per second; 0 stands for as fast as possible."""
     if speed == "max":
         return 0.0
     with suppress(ValueError):
         pace = float(speed)
-        if 0 < pace <= 1_000_000:
+        if isfinite(pace) and pace > 0:
             return pace
-    raise UsageError(f"--speed is a positive number of days per second, or max; got {speed!r}.")
+    raise UsageError(f"--speed is {speed!r}; give days per second (a number above 0) or max.")
 
 
-def with_own_journal(config: "Config") -> "Config":
-    """Give each run a journal of its own, unless the configuration names one."""
-    from datetime import UTC, datetime
+def _require_place(report: Path) -> None:
+    """Find out before the run, not after it, that the report cannot be written.
 
-    from cluster.config.model import ClusterConfig
+    Raises
+    ------
+    UsageError
+        If its folder cannot be made, or it is a folder itself.
+    """
+    from trading.errors import UsageError
 
-    default = ClusterConfig(name=config.cluster.name, state_dir=config.cluster.state_dir).journal
-    if config.cluster.journal != default:
-        return config
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    url = default.removesuffix("journal") + f"runs/{stamp}/journal"
-    return config.model_copy(update={"cluster": config.cluster.model_copy(update={"journal": url})})
+    if report.is_dir():
+        raise UsageError(f"{report} is a folder; give --report the path of a file.")
+    try:
+        report.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{report.parent} cannot be made ({error.strerror}); give --report another path."
+        ) from None
 
 
-def _trade(settings: "Config", report: Path | None, *, is_live: bool, keep_up: bool) -> "RunResult":
-    """Start, watch to the end, write the report; whatever happens, nothing is left half-started."""
+def _trade(
+    config: "Config", report: Path, *, keep_up: bool, plain: bool, quiet: bool
+) -> "RunResult":
+    """Start, watch to the end, write the report; stop whatever happens, unless asked not to."""
     import msgspec
 
-    from cluster.cli.watch import watch
+    from cluster import launch
+    from cluster.cli.output import note
     from cluster.history import read_history
-    from cluster.launch import start
     from cluster.report import write_report
     from cluster.result import result_of
 
-    target = report or default_report(settings)
-    _require_writable(target)
-    view = start(settings, detached=keep_up)
+    note(f"Starting cluster {config.cluster.name!r} ...", quiet=quiet)
+    view = launch.start(config, detached=keep_up)
     try:
-        last = watch(view, pace=settings.data.pace_slices_per_s, is_live=is_live)
-        result = result_of(settings, last, read_history(settings))
-        written = write_report(result, target)
-        return msgspec.structs.replace(result, report=str(written))
-    except BaseException:
-        keep_up = False
-        raise
+        snapshot = _watch(view, config, plain=plain, quiet=quiet)
+        result = result_of(config, snapshot, read_history(config))
+        result = msgspec.structs.replace(result, report=str(report))
+        write_report(result, report)
+        return result
     finally:
         if not keep_up:
             view.stop()
 
 
-def default_report(config: "Config") -> Path:
-    """Return where the report goes: beside an embedded journal, else into the state folder."""
-    from urllib.parse import unquote, urlsplit
+def _watch(view: "ClusterView", config: "Config", *, plain: bool, quiet: bool) -> "ClusterSnapshot":
+    """Show the run until the replay has finished and the books have settled."""
+    from cluster.cli.progress import progress_of
 
-    parts = urlsplit(config.cluster.journal)
-    if parts.scheme == "sqlite":
-        return Path(unquote(parts.path)).with_name("report.html")
-    return config.cluster.state_dir / "report.html"
-
-
-def _require_writable(target: Path) -> None:
-    """Find out before the run, not after it, that the report has no place."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("a", encoding="utf-8"):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"the report cannot be written to {target} ({error.strerror}); choose another --report."
-        ) from None
+    with progress_of(plain=plain, quiet=quiet) as progress:
+        snapshot = view.snapshot()
+        looks = LAST_LOOKS
+        while looks and not _is_settled(snapshot):
+            progress.show(snapshot)
+            time.sleep(POLL_INTERVAL_S)
+            snapshot = view.snapshot()
+            looks -= snapshot.finished
+        progress.show(snapshot)
+    return snapshot
 
 
-def _show(result: "RunResult", *, quiet: bool, keep_up: bool) -> None:
-    from cluster import tables
-    from cluster.cli.output import note, print_facts, print_table
-    from cluster.result import check_summary
+def _is_settled(snapshot: "ClusterSnapshot") -> bool:
+    return snapshot.finished and snapshot.check is not None and snapshot.check.is_clean
 
-    rows = [
-        (
-            one.strategy_id,
-            tables.signed(one.profit),
-            tables.percent(one.total_return),
-            tables.ratio(one.sharpe),
-            tables.percent(one.max_drawdown),
-            one.trades,
-        )
-        for one in result.strategies
-    ]
-    print_table(("strategy", "profit", "return", "sharpe", "max drawdown", "trades"), rows)
-    orders, latency = result.orders, result.latency_us.tick_to_order
-    check = check_summary(result.check) or {}
-    typer.echo()
-    print_facts(
-        {
-            "days": f"{result.days} ({len(result.symbols)} symbols)",
-            "equity": f"{tables.money(result.initial_equity)} -> {tables.money(result.final_equity)}",
-            "orders": f"{orders.submitted} submitted, {orders.filled} filled, "
-            f"{orders.canceled} canceled, {orders.rejected} rejected, "
-            f"{sum(orders.refused.values())} refused",
-            "check": ", ".join(f"{key} {value:g}" for key, value in check.items()) or "not made",
-            "latency": f"tick to order p50 {tables.microseconds(latency.p50)}, "
-            f"p99 {tables.microseconds(latency.p99)}",
-            "journal": result.config.cluster.journal,
-            "report": result.report,
-        }
+
+def _try_next(*, keep_up: bool) -> str:
+    if keep_up:
+        return "The cluster is still up. Try next: trader status, trader positions, trader down."
+    return (
+        "Try next: trader run --speed max --symbols AAPL,MSFT,XOM; trader run --keep-up, then "
+        "trader status; trader orders; trader config show --origin; trader doctor."
     )
-    note(_next_steps(result, keep_up=keep_up), quiet=quiet)
-
-
-def _next_steps(result: "RunResult", *, keep_up: bool) -> str:
-    journal = result.config.cluster.journal
-    steps = [
-        "trader status; trader positions; trader down"
-        if keep_up
-        else "trader run --speed max --symbols AAPL,MSFT",
-        f"trader replay --journal {journal} --until 500",
-        "trader config show --origin",
-        "trader doctor",
-    ]
-    return "\nTry next:\n" + "\n".join(f"  {step}" for step in steps)
