@@ -146,6 +146,8 @@ class Deliveries:
     def _translate(self, item: wire.Inbound, tokens: list[wire.Token]) -> Inbound | None:
         match item:
             case wire.Command():
+                if item.to not in self._runner.machines:
+                    return None  # not acknowledged: its sender repeats it to where it lives now
                 tokens.append(item.token)
                 return Command(item.to, decode(item.payload))
             case wire.Published():

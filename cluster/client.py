@@ -54,7 +54,10 @@ def connect(config: Config) -> "RayClusterView":
         raise ClusterUnreachable(
             f"no cluster named {config.cluster.name!r} runs there; start it with `trader up`."
         ) from None
-    plan: ClusterPlan = ray.get(supervisor.desired.remote(), timeout=CALL_TIMEOUT_S)
+    try:
+        plan: ClusterPlan = ray.get(supervisor.desired.remote(), timeout=CALL_TIMEOUT_S)
+    except ray.exceptions.RayError as error:
+        raise ClusterUnreachable(f"the supervisor does not answer: {error}") from error
     return RayClusterView(ray, supervisor, config, plan, owns_ray=False)
 
 

@@ -55,14 +55,27 @@ def start(
     is_ours = ray is None
     if ray is None:
         ray = _connect(config, detached=detached)
-    supervisor = _start_supervisor(ray, plan)
-    view = RayClusterView(ray, supervisor, config, plan, owns_ray=is_ours and not detached)
-    problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
-    if problem:
-        view.stop()
-        raise ClusterUnreachable(f"the cluster did not start: {problem}")
+    view: RayClusterView | None = None
+    try:
+        supervisor = _start_supervisor(ray, plan)
+        view = RayClusterView(ray, supervisor, config, plan, owns_ray=is_ours and not detached)
+        problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
+        if problem:
+            raise ClusterUnreachable(f"the cluster did not start: {problem}")
+    except BaseException:  # also Ctrl-C: nothing half-started stays behind
+        _undo(config, view, stop_head=detached and config.cluster.address == "local")
+        raise
     view.started(time.monotonic() - began)
     return view
+
+
+def _undo(config: Config, view: RayClusterView | None, *, stop_head: bool) -> None:
+    try:
+        if view is not None:
+            view.stop()
+    finally:
+        if stop_head:
+            ray_runtime.stop_head(config)
 
 
 def _connect(config: Config, *, detached: bool) -> Any:

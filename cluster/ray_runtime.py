@@ -83,6 +83,12 @@ def join(config: Config, address: str) -> Any:
         If nothing answers there, or it does not accept our token.
     """
     protect(config)
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdigit() and _is_free(host, int(port)):
+        raise ClusterUnreachable(
+            f"nothing listens at {address}; start a cluster with `trader up`, or correct "
+            "cluster.address."
+        )
     import ray
 
     try:

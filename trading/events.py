@@ -7,7 +7,6 @@ from trading.identifiers import (
     AccountId,
     ClientOrderId,
     InstrumentId,
-    MachineName,
     StrategyId,
     TradeId,
     VenueOrderId,
@@ -53,7 +52,7 @@ class OrderRejected(OrderEvent, frozen=True, kw_only=True):
 
 
 class OrderDenied(OrderEvent, frozen=True, kw_only=True):
-    """We refused the order; `code` is a `RefusalCode`. `order` is there when risk refused it."""
+    """We refused the order; `code` is a `RefusalCode`. `order` is there unless it was submitted before."""
 
     code: str
     reason: str
@@ -187,11 +186,3 @@ class VenueRequestReceived(Event, frozen=True, kw_only=True):
     kind: str
     client_order_id: str
     payload: bytes
-
-
-class MachineFenced(Event, frozen=True, kw_only=True):
-    """A newer owner took the lease of `stream`; this one stopped."""
-
-    machine: MachineName
-    stream: str
-    epoch: int

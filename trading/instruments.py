@@ -1,6 +1,6 @@
 """What can be traded: tick, lot, currency; the only place where money is rounded to a grid."""
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, DecimalException
 
 import msgspec
 
@@ -65,5 +65,5 @@ def _on_grid(value: float | Decimal, step: Decimal, rounding: str) -> Decimal:
         raise ValueError(f"not a finite number: {value}")
     try:
         return ((exact / step).quantize(Decimal(1), rounding=rounding) * step).quantize(step)
-    except InvalidOperation as error:
+    except DecimalException as error:
         raise ValueError(f"too large for a grid of {step}: {value}") from error

@@ -20,10 +20,19 @@ VenueMessage = OrderStatusReport | FillReport | VenueConnected | VenueDisconnect
 
 
 class VenueCapabilities(Protocol):
-    order_types: frozenset[OrderType]
-    time_in_force: frozenset[TimeInForce]
-    can_replace: bool
-    can_cancel_all: bool
+    """What a venue can do; the rest is refused by name."""
+
+    @property
+    def order_types(self) -> frozenset[OrderType]: ...
+
+    @property
+    def time_in_force(self) -> frozenset[TimeInForce]: ...
+
+    @property
+    def can_replace(self) -> bool: ...
+
+    @property
+    def can_cancel_all(self) -> bool: ...
 
 
 class VenuePort(Protocol):

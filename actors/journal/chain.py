@@ -91,9 +91,14 @@ def record_of(seq: object, epoch: object, ts: object, payload: object, digest: o
     Damage
         If one of them has the wrong type.
     """
-    match (seq, epoch, ts, payload, digest):
-        case (int(), int(), int(), bytes(), bytes()):
-            return Record(seq, epoch, ts, payload, digest)  # type: ignore[arg-type]
+    if (
+        isinstance(seq, int)
+        and isinstance(epoch, int)
+        and isinstance(ts, int)
+        and isinstance(payload, bytes)
+        and isinstance(digest, bytes)
+    ):
+        return Record(seq, epoch, ts, payload, digest)
     raise Damage(f"record {seq!r} has fields of the wrong type")
 
 

@@ -141,6 +141,7 @@ class Submission:
             instrument_id=order.instrument_id,
             code=code,
             reason=code.meaning,
+            order=order,
         )
         if self._state.is_journal_up:
             return [self._state.fact(fact)]
