@@ -1,7 +1,6 @@
 """A running cluster, seen and steered from outside: the one place where people's tools meet Ray."""
 
 import time
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -114,15 +113,24 @@ class RayClusterView:
         deadline = time.monotonic() + KILL_TIMEOUT_S
         while True:
             views = [r.views[name] for _, r in self._reports() if r and name in r.views]
-            is_done = bool(views) and _is_stopped(views[0])
+            kill = views[0]["kill"] if views else {}
+            is_done = bool(kill.get("is_latched") and kill.get("is_done"))
             if is_done or time.monotonic() > deadline:
                 break
             time.sleep(KILL_POLL_S)
         if not views:
             reason = "the broker is down; it reads the switch before anything else when it starts"
         else:
-            reason = "" if is_done else "the venue has not confirmed every cancellation yet"
-        return [VenueKillReport(venue=blueprint.venue, reached=is_done, reason=reason)]
+            reason = "" if is_done else "the venue has not confirmed everything yet"
+        return [
+            VenueKillReport(
+                venue=blueprint.venue,
+                reached=is_done,
+                canceled=kill.get("canceled", 0),
+                flattened=kill.get("flattened", 0),
+                reason=reason,
+            )
+        ]
 
     def reset_kill(self, reason: str) -> None:
         self._write_switch(KillSwitchReset(actor="operator", reason=reason))
@@ -194,11 +202,6 @@ class RayClusterView:
             position_difference=Decimal(found.position_difference),
             cash_difference=Decimal(found.cash_difference),
         )
-
-
-def _is_stopped(broker: Mapping[str, Any]) -> bool:
-    kill = broker["kill"]
-    return kill["is_latched"] and not kill["is_cancelling"] and not broker["open_orders"]
 
 
 def _fields(event: Message) -> dict[str, Any]:

@@ -132,7 +132,17 @@ def _charts(result: RunResult) -> str:
     if result.orders.refused:
         figures.append(charts.refusals(result))
     parts = (_figure(figure, with_library=index == 0) for index, figure in enumerate(figures))
-    return f'<div class="charts">{"".join(parts)}</div>'
+    return f'<div class="charts">{"".join(parts)}</div>{_behind_the_last_mark(result)}'
+
+
+def _behind_the_last_mark(result: RunResult) -> str:
+    """Explain a final equity that is not the end of the curve."""
+    if result.final_equity == result.marks[-1].equity:
+        return ""
+    return (
+        '<p class="dim">The curves show what was known at each close; the final figures count the '
+        "fills behind the last close too.</p>"
+    )
 
 
 def _figure(figure: Any, *, with_library: bool) -> str:

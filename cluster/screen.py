@@ -18,6 +18,8 @@ WIDE, TALL = 110, 34
 HEADER_ROWS = 8
 FRAME = 3
 """Rows of a panel that are not data: two of the frame, one of headings."""
+TITLE_CODES = 3
+"""Refusal codes, the most frequent ones, that fit into a title."""
 WRAPPED = frozenset({"meaning", "reason", "machines"})
 """Columns that take the room that is left, and give way when there is little."""
 POSITIONS = ("symbol", "quantity", "last_px", "value", "unrealized")
@@ -196,11 +198,12 @@ def _money_line(snapshot: ClusterSnapshot) -> Text:
 
 def _order_line(snapshot: ClusterSnapshot) -> Text:
     risk = tables.machine_view(snapshot, "risk")
-    state = f"{risk.get('state', 'DOWN')} {risk.get('code', '')}".rstrip()
+    state = str(risk.get("state", "DOWN"))
+    why = "" if state == "ACTIVE" else f" {risk.get('code', '')}".rstrip()
     counts = tables.machine_view(snapshot, "ledger").get("orders", {})
     latency = snapshot.latency_us.tick_to_order
     return Text.assemble(
-        ("risk ", _DIM), (state, _GOOD if state == "ACTIVE" else f"bold {_BAD}"),
+        ("risk ", _DIM), (state + why, _GOOD if state == "ACTIVE" else f"bold {_BAD}"),
         ("  orders ", _DIM), str(counts.get("submitted", tables.ABSENT)),
         ("  refused ", _DIM), str(tables.refusal_counts(snapshot).total()),
         ("  tick to order ", _DIM),
@@ -219,7 +222,7 @@ def _orders(snapshot: ClusterSnapshot, height: int, kept: Sequence[str]) -> Rend
 
 def _refusals(snapshot: ClusterSnapshot, height: int) -> RenderableType:
     table, kept = _refused(snapshot)
-    counts = tables.refusal_counts(snapshot).most_common()
+    counts = tables.refusal_counts(snapshot).most_common(TITLE_CODES)
     title = ", ".join(f"{code} {count:,}" for code, count in counts)
     return _panel(f"refused by risk  {title}".rstrip(), table, height, kept)
 
@@ -268,9 +271,7 @@ def _cell(text: str, heading: str) -> Text:
     style = _STATE_STYLES.get(text, "")
     if heading in ("unrealized", "realized", "profit", "return"):
         style = _sign_style(text)
-    elif heading == "code":
-        style = _WARN
-    elif heading == "restarts" and text != "0":
+    elif heading == "code" or (heading == "restarts" and text != "0"):
         style = _WARN
     return Text(text, style=style)
 

@@ -184,7 +184,7 @@ class Ledger:
             "gross": gross,
             "net": net,
             "drawdown": self._curve.drawdown(equity),
-            "max_drawdown": self._curve.max_drawdown,
+            "max_drawdown": max(self._curve.max_drawdown, self._curve.drawdown(equity)),
             "sharpe": self._curve.sharpe(),
             "positions": [
                 self._position_view(key, positions[key])

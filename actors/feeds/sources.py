@@ -124,7 +124,9 @@ def _closes(source: str) -> Any:
     if source == SP500:
         return _sp500()
     frame = _read(source)
-    return _pivot(source, frame, "Close") if "Ticker" in frame.columns else _checked(source, frame)
+    if "Ticker" in frame.columns:
+        return _pivot(source, frame, "Close")
+    return _checked(source, frame, frame.columns[1:])
 
 
 def _fields(source: str) -> dict[str, Any] | None:
@@ -177,8 +179,11 @@ def _read(source: str) -> Any:
 def _pivot(source: str, frame: Any, column: str) -> Any:
     import polars as pl
 
+    if column not in frame.columns:
+        raise DataError(f"{source}: there is no column {column!r}; a file with `Ticker` needs it.")
+    checked = _checked(source, frame, [column])
     try:
-        return frame.pivot(on="Ticker", index="Date", values=column).sort("Date")
+        return checked.pivot(on="Ticker", index="Date", values=column).sort("Date")
     except pl.exceptions.PolarsError as error:
         reason = str(error).partition("\n")[0]
         raise DataError(
@@ -186,18 +191,19 @@ def _pivot(source: str, frame: Any, column: str) -> Any:
         ) from error
 
 
-def _checked(source: str, frame: Any) -> Any:
-    """Refuse a column of closes that is not made of numbers, naming the first bad row."""
+def _checked(source: str, frame: Any, columns: Sequence[str]) -> Any:
+    """Turn columns into numbers, or refuse them, naming the first cell that is none."""
     import polars as pl
 
-    for name in frame.columns[1:]:
-        if frame[name].dtype.is_numeric():
-            continue
-        bad = frame[name].cast(pl.Float64, strict=False).is_null() & frame[name].is_not_null()
-        row = int(bad.arg_max() or 0)
-        raise DataError(
-            f"{source}, line {row + 2}, column {name}: {frame[name][row]!r} is not a number."
-        )
+    for name in columns:
+        numbers = frame[name].cast(pl.Float64, strict=False)
+        bad = numbers.is_null() & frame[name].is_not_null()
+        if bad.any():
+            row = int(bad.arg_max() or 0)
+            raise DataError(
+                f"{source}, line {row + 2}, column {name}: {frame[name][row]!r} is not a number."
+            )
+        frame = frame.with_columns(numbers)
     return frame
 
 

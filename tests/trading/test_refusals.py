@@ -1,11 +1,6 @@
-import ast
-from pathlib import Path
-
 import pytest
 
 from trading.refusals import RefusalCode
-
-TRADING = Path(__file__).parents[2] / "trading"
 
 
 @pytest.mark.parametrize("code", list(RefusalCode))
@@ -24,16 +19,3 @@ def test_no_two_codes_mean_the_same() -> None:
 @pytest.mark.parametrize("code", list(RefusalCode))
 def test_code_is_its_own_name_so_that_journals_stay_readable(code: RefusalCode) -> None:
     assert code.value == code.name == str(code)
-
-
-def test_every_code_is_given_by_some_rule() -> None:
-    used = {
-        node.attr
-        for path in TRADING.rglob("*.py")
-        if path.name != "refusals.py"
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "RefusalCode"
-    }
-    assert used == {code.name for code in RefusalCode}

@@ -33,6 +33,7 @@ class OwnOrders:
         self.closed_orders: dict[ClientOrderId, Order] = {}
         self.stopped: dict[InstrumentId, int] = {}
         self.denials: Counter[str] = Counter()
+        self._stopped_at: dict[InstrumentId, int] = {}
         self._trades: set[str] = set()
         self._in_flight: dict[ClientOrderId, SubmitOrder] = {}
 
@@ -101,5 +102,14 @@ class OwnOrders:
         self.positions[name] = before + fill.side.sign * fill.last_qty
         if fill.purpose in STOPS:
             self.stopped[name] = -fill.side.sign
-        elif self.stopped.get(name) == fill.side.sign:
+            self._stopped_at[name] = fill.ts_event
+        elif self.stopped.get(name) == fill.side.sign and self._is_decided_after_stop(fill):
             del self.stopped[name]
+
+    def _is_decided_after_stop(self, fill: OrderFilled) -> bool:
+        """An order that was under way when the stop struck says nothing about a new decision."""
+        order = self.open_orders.get(fill.client_order_id) or self.closed_orders.get(
+            fill.client_order_id
+        )
+        request = None if order is None else order.request
+        return request is not None and request.ts_event > self._stopped_at[fill.instrument_id]

@@ -123,6 +123,13 @@ def test_restart_hands_the_journalled_slice_out_again_and_goes_on_from_it() -> N
     assert machine.state_hash() != replay(advanced_to=7).state_hash()
 
 
+def test_restart_waits_again_for_the_slice_that_it_hands_out_again() -> None:
+    machine = replay(advanced_to=7)
+    told(machine, Started(epoch=2))
+    assert handed_out(told(machine, TimerFired(key="pace"))) == []
+    assert handed_out(told(machine, done(7))) == [8]
+
+
 def test_restart_after_the_end_finishes_again() -> None:
     machine = replay(advanced_to=LAST)
     assert handed_out(told(machine, Started(epoch=2))) == [LAST]

@@ -224,6 +224,14 @@ def test_gap_asks_again_and_decides_on_the_newest_slice() -> None:
     assert desk.watermarks == [11, 14, 15]
 
 
+def test_history_that_ends_just_before_the_waiting_slice_is_enough() -> None:
+    desk = Desk(machine(constant(0.5, 0))).begin(10)
+    desk.tell(slice_of(11), slice_of(13), history(12))
+    assert desk.watermarks == [11, 13]
+    desk.tell(slice_of(14))
+    assert desk.watermarks == [11, 13, 14]
+
+
 def test_late_history_of_the_past_changes_nothing() -> None:
     desk = Desk(machine(constant(0.5, 0))).begin(10)
     desk.tell(slice_of(11), slice_of(12), history(10), slice_of(13))
