@@ -160,6 +160,7 @@ class Host:
                 started.set_exception(error)
                 raise
             started.set_result(None)
+            log.info("restored and running, process %d", os.getpid())
             while not self._stopping.is_set():
                 self._turned_at = time.monotonic()
                 deliveries.turn(POLL_S)

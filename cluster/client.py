@@ -150,7 +150,7 @@ class RayClusterView:
         """Straight into the journal: this works with every actor dead."""
         now = time.time_ns()
         stamped: Message = type(event)(**{**_fields(event), "ts_event": now, "ts_init": now})
-        journal = open_journal(self._config.cluster.journal)
+        journal = open_journal(self._plan.surroundings.journal_url)
         try:
             stream = StreamName(f"kill:{self._plan.blueprint.account_id}")
             journal.append_shared(stream, [encode(stamped)], now)
@@ -191,7 +191,7 @@ class RayClusterView:
         ledger = machines.get(self._plan.blueprint.name("ledger"))
         if ledger is None:
             return None
-        journal = open_journal(self._config.cluster.journal)
+        journal = open_journal(self._plan.surroundings.journal_url)
         try:
             found = compare(self._plan.blueprint, journal, ledger)
         finally:

@@ -11,6 +11,7 @@ from actors.feeds.sources import symbols_of
 from cluster import ray_runtime
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
+from cluster.logs import set_up_logs
 from cluster.topology import FUSED, ClusterPlan, place
 from trading.errors import ClusterUnreachable, UsageError
 from trading.exchange.buying_power import BuyingPower
@@ -50,6 +51,12 @@ def start(
         If anything is missing or refused; what was started until then is stopped again.
     """
     began = time.monotonic()
+    set_up_logs(
+        config.logging.level,
+        config.logging.format,
+        config.cluster.state_dir / "logs",
+        quiet=True,
+    )
     plan = plan_of(config, drills or {})
     cluster_secret(config)
     is_ours = ray is None

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -21,6 +22,7 @@ import ray
 from actors.assignment import Assignment, HostReport
 from actors.bus.wire import HostAddress
 from actors.host import Host
+from cluster.logs import set_up_logs
 from cluster.telemetry import Telemetry
 from cluster.topology import ClusterPlan, HostPlan
 from trading.identifiers import MachineName
@@ -38,7 +40,18 @@ CRASHES_ALLOWED = 5
 """More deaths than this within the window, and the host waits before it starts again."""
 BACKOFF_S = 10.0
 
-HostActor = ray.remote(Host)
+
+class LoggedHost(Host):
+    """A host that writes its log to a file of its own, named after what it runs."""
+
+    def assign(self, assignment: Assignment) -> HostAddress:
+        folder = Path(assignment.surroundings.run_dir).with_name("logs")
+        set_up_logs(folder=folder, process=assignment.name, quiet=True)
+        address: HostAddress = super().assign(assignment)
+        return address
+
+
+HostActor = ray.remote(LoggedHost)
 
 
 @dataclass(slots=True)
@@ -77,6 +90,8 @@ class Supervisor:
     """Ray actor, detached, restarted by Ray. `plan` comes again with the constructor."""
 
     def __init__(self, plan: ClusterPlan) -> None:
+        folder = Path(plan.surroundings.run_dir).with_name("logs")
+        set_up_logs(folder=folder, process="supervisor", quiet=True)
         self._plan = plan
         self._lock = threading.Lock()
         self._live: list[_Live] = []
@@ -221,6 +236,7 @@ class Supervisor:
                 surroundings=self._plan.surroundings,
             )
             starting.append((live, live.actor.assign.remote(assignment)))
+            log.info("%s takes host %s: %s", live.ray_name, host.name, ", ".join(host.machines))
         bound = [live for live, pending in starting if self._bind(live, pending)]
         self._push_routes()
         for live in bound:

@@ -83,10 +83,11 @@ def plan(
         instrument = instruments[name]
         now_held = held.get(name, ZERO)
         target = _target(weights[name], price, instrument, config.capital)
-        if _is_too_small(target - now_held, target, instrument.price(price), config):
+        if _is_too_small(target - now_held, target, Decimal(repr(price)), config):
             continue
         out, into = _split(now_held, target)
-        if out:
+        out = _whole(out, instrument)
+        if abs(out) >= instrument.min_quantity and out:
             reductions.append(_order(name, out, CLOSE, config, occasion))
         if abs(into) >= instrument.min_quantity and into:
             openings.append(_order(name, into, OPEN, config, occasion))
@@ -96,8 +97,13 @@ def plan(
 def _target(weight: float, price: float, instrument: Instrument, capital: Decimal) -> Decimal:
     """Return the signed units of a weight, rounded towards zero to whole lots."""
     worth = Decimal(repr(abs(weight))) * capital
-    units = instrument.quantity(worth / instrument.price(price))
+    units = instrument.quantity(worth / Decimal(repr(price)))
     return units if weight > 0 else -units
+
+
+def _whole(change: Decimal, instrument: Instrument) -> Decimal:
+    """Return the change without what is less than a lot."""
+    return instrument.quantity(abs(change)).copy_sign(change)
 
 
 def _is_too_small(change: Decimal, target: Decimal, price: Decimal, config: PlannerConfig) -> bool:

@@ -24,6 +24,8 @@ from trading.values import NANOS_PER_SECOND, BookAction
 PRICE_MAX = 1e9
 SYMBOL_LENGTH_MAX = 64
 FUTURE_NS_MAX = 60 * NANOS_PER_SECOND
+AHEAD_NS_MAX = 31 * 86_400 * NANOS_PER_SECOND
+"""In a replay: longest plausible pause of a market."""
 SILENCE = "silence"
 
 
@@ -61,7 +63,7 @@ class GuardConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_jump : float or None
         Greatest ratio between a price and the last one of the instrument, either way; None: no limit.
     is_replay : bool
-        Market time is not host time, so nothing can be from the future.
+        Market time is not host time: from the future is what is 31 days ahead of the newest.
     """
 
     venue: Venue
@@ -98,10 +100,8 @@ class DataGuard:
 
     def handle(self, message: Message, now: int) -> list[Effect]:
         match message:
-            case BarSlice():
-                return self._take_slice(message, now)
             case MarketData():
-                return self._take(message, now)
+                return self._guard(message, now)
             case RequestBook():
                 return [Send(self.config.source, message)]
             case Started():
@@ -132,6 +132,15 @@ class DataGuard:
 
     # -- checks
 
+    def _guard(self, message: MarketData, now: int) -> list[Effect]:
+        try:
+            if isinstance(message, BarSlice):
+                return self._take_slice(message, now)
+            return self._take(message, now)
+        except (TypeError, ValueError, AttributeError):
+            # A field that is not what its type says: only possible inside one process.
+            return self._reject(RejectCode.MALFORMED)
+
     def _take(self, message: MarketData, now: int) -> list[Effect]:
         check = self._checks.get(type(message))
         if check is None:
@@ -141,8 +150,8 @@ class DataGuard:
             self._check_instrument(name)
             or self._check_time(message, now)
             or check(message)
-            or self._check_jump(name, message)
             or self._check_sequence(type(message).__name__, name, message.sequence)
+            or self._check_jump(name, message)
         )
         if code is not None:
             return self._reject(code)
@@ -172,9 +181,11 @@ class DataGuard:
     def _check_time(self, message: MarketData, now: int) -> RejectCode | None:
         if message.ts_event < self._newest_ts - self.config.max_age_ns:
             return RejectCode.TOO_OLD
-        if not self.config.is_replay and message.ts_event > now + FUTURE_NS_MAX:
-            return RejectCode.FROM_THE_FUTURE
-        return None
+        if self.config.is_replay:
+            is_ahead = 0 < self._newest_ts < message.ts_event - AHEAD_NS_MAX
+        else:
+            is_ahead = message.ts_event > now + FUTURE_NS_MAX
+        return RejectCode.FROM_THE_FUTURE if is_ahead else None
 
     def _check_sequence(self, kind: str, key: str, sequence: int) -> RejectCode | None:
         """A source without sequences sends 0; deltas are watched for gaps by the book."""

@@ -75,6 +75,8 @@ def symbols_of(source: str, symbols: Sequence[str] = ()) -> tuple[str, ...]:
         If the source cannot be read or lacks a symbol.
     """
     known = tuple(_closes(source).columns[1:])
+    if not known or not all(known):
+        raise DataError(f"{source}: every column behind `Date` needs a symbol as its name.")
     if not symbols:
         return known
     for symbol in symbols:
@@ -196,7 +198,9 @@ def _checked(source: str, frame: Any, columns: Sequence[str]) -> Any:
     import polars as pl
 
     for name in columns:
-        numbers = frame[name].cast(pl.Float64, strict=False)
+        is_number = frame[name].dtype.is_numeric()
+        plain = frame[name] if is_number else frame[name].cast(pl.String, strict=False)
+        numbers = plain.cast(pl.Float64, strict=False)
         bad = numbers.is_null() & frame[name].is_not_null()
         if bad.any():
             row = int(bad.arg_max() or 0)

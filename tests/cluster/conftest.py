@@ -1,8 +1,11 @@
 """One simulated run for the tests of result, screen and report: real machines, real journal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 
 from actors.blueprint import Blueprint
@@ -21,16 +24,28 @@ from cluster.view import (
     LatencyView,
     Percentiles,
 )
-from trading.identifiers import StreamName, account_stream, machine_name
+from trading.codec import encode
+from trading.events import OrderDenied, OrderSubmitted
+from trading.identifiers import (
+    ClientOrderId,
+    MachineName,
+    StrategyId,
+    StreamName,
+    account_stream,
+    machine_name,
+)
+from trading.machine import Machine
+from trading.refusals import RefusalCode
 
 DAYS = 40
 SEED = 3
-"""Fills that repeat and overtake each other, and orders that risk refuses."""
+"""Fills that repeat and overtake each other."""
+REASON = "The position would exceed max_notional_per_position. would_be=41000 limit=40000"
 
 
 @dataclass(frozen=True)
 class TradedRun:
-    """A finished run, seen from all sides."""
+    """A finished run, seen from all sides. Its last refusal is one of `RISK_MAX_NOTIONAL`."""
 
     blueprint: Blueprint
     journal: MemoryJournal
@@ -39,6 +54,10 @@ class TradedRun:
     snapshot: ClusterSnapshot
     result: RunResult
 
+    @property
+    def ledger(self) -> Mapping[str, Any]:
+        return self.snapshot.machines[self.blueprint.name("ledger")]
+
 
 @pytest.fixture(scope="session")
 def traded_run() -> TradedRun:
@@ -46,12 +65,41 @@ def traded_run() -> TradedRun:
     simulation.run()
     blueprint = simulation.blueprint
     journal = MemoryJournal(simulation.disk)
+    _refuse_one_more(simulation, journal)
     config = _config_of(blueprint)
     history = _history_of(blueprint, journal)
     snapshot = _snapshot_of(simulation, journal)
     return TradedRun(
         blueprint, journal, config, history, snapshot, result_of(config, snapshot, history)
     )
+
+
+def _refuse_one_more(simulation: Simulation, journal: MemoryJournal) -> None:
+    """Whatever the run itself led to: the strategy `trend` had an order refused at its end."""
+    blueprint = simulation.blueprint
+    account = account_stream(blueprint.venue, blueprint.account_id)
+    orders = [f.order for f in read_stream(journal, account) if isinstance(f, OrderSubmitted)]
+    order = msgspec.structs.replace(orders[-1], client_order_id=ClientOrderId("f" * 32))
+    trend = _machine(simulation, machine_name("strategy", "trend"))
+    denied = OrderDenied(
+        ts_event=_machine(simulation, blueprint.name("replay")).view()["clock"],
+        ts_init=simulation.bus.now + 1,
+        client_order_id=order.client_order_id,
+        strategy_id=StrategyId("trend"),
+        instrument_id=order.instrument_id,
+        code=str(RefusalCode.RISK_MAX_NOTIONAL),
+        reason=REASON,
+        order=order,
+    )
+    stream = StreamName(trend.name)
+    journal.append(stream, journal.epoch(stream), [encode(denied)], denied.ts_init)
+    trend.apply(denied)
+
+
+def _machine(simulation: Simulation, name: MachineName) -> Machine:
+    machine = simulation.bus.machine(name)
+    assert machine is not None
+    return machine
 
 
 def _config_of(blueprint: Blueprint) -> Config:
@@ -85,11 +133,7 @@ def _history_of(blueprint: Blueprint, journal: MemoryJournal) -> History:
 
 def _snapshot_of(simulation: Simulation, journal: MemoryJournal) -> ClusterSnapshot:
     blueprint = simulation.blueprint
-    views = {}
-    for name in blueprint.machines():
-        machine = simulation.bus.machine(name)
-        assert machine is not None
-        views[str(name)] = machine.view()
+    views = {str(name): _machine(simulation, name).view() for name in blueprint.machines()}
     replay = views[blueprint.name("replay")]
     found = compare(blueprint, journal, views[blueprint.name("ledger")])
     return ClusterSnapshot(

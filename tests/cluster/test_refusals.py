@@ -35,8 +35,11 @@ def test_after_a_run_every_refusal_is_counted_with_its_order(traded_run: Any) ->
     found = reader.poll()
     assert reader.totals == traded_run.result.orders.refused
     assert len(found) == min(50, reader.totals.total())
-    assert found[0].quantity is not None
-    assert found[0].side in ("BUY", "SELL")
+    newest = found[0]
+    assert (newest.code, newest.strategy_id) == ("RISK_MAX_NOTIONAL", "trend")
+    assert newest.reason.endswith("would_be=41000 limit=40000")
+    assert newest.quantity == traded_run.result.refusals[-1].order.quantity
+    assert newest.side == traded_run.result.refusals[-1].order.side
 
 
 def test_when_polled_again_only_what_is_new_is_read(traded_run: Any) -> None:

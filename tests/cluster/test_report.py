@@ -55,12 +55,16 @@ def _empty(run: Any) -> RunResult:
 
 
 def test_after_a_run_the_report_tells_all_of_it(traded_run: Any) -> None:
-    text = Page(report_html(traded_run.result)).text
+    result, ledger = traded_run.result, traded_run.ledger
+    text = Page(report_html(result)).text
+    figures = [f"{result.final_equity:,.2f}"]
+    figures += [f"{one.strategy_id} 50,000.00 {one.profit:+,.2f}" for one in result.strategies]
+    figures += [f"{one['value']:,.2f} {one['unrealized_pnl']:+,.2f}" for one in ledger["positions"]]
+    figures += [fill.trade_id for fill in result.fills]
     for fact in (
-        "neural-trader demo: 2022-11-01 to 2022-12-28", "40 trading days", "99,918.77", "-0.08 %",
-        "reversion", "trend", "-270.70", "+189.47", "10,971.21", "MSFT", "trailing_stop",
-        "RISK_REDUCE_ONLY", "The order is reduce-only and would open, enlarge or flip a position.",
-        "agrees with the exchange's own record", "nothing was lost", "312 us", "3,980 us",
+        *figures, "neural-trader demo: 2022-11-01 to 2022-12-28", "40 trading days",
+        "RISK_MAX_NOTIONAL The position would exceed max_notional_per_position.",
+        "would_be=41000 limit=40000", "agrees with the exchange's own record", "nothing was lost", "312 us", "3,980 us",
         "supervisor", "41221", "risk:SIM, book:paper", "skfolio", "BSD-3", "stocks that survived",
         "Past results of a simulation say little about the future",
     ):  # fmt: skip

@@ -1,6 +1,7 @@
 """What a person sees on the live screen, character by character."""
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from cluster.screen import render, sparkline
 from cluster.view import ClusterSnapshot
+from trading.refusals import RefusalCode
 
 WIDE, NARROW = (120, 40), (80, 24)
 
@@ -50,12 +52,16 @@ def test_when_trading_the_header_says_what_matters_most(traded_run: Any) -> None
     running = msgspec.structs.replace(
         traded_run.snapshot, finished=False, sequence=traded_run.snapshot.sequence - 9
     )
+    ledger = traded_run.ledger
     for size in (WIDE, NARROW):
         text = _text(running, size)
         for fact in (
-            "neural-trader demo", "PAPER", "2022-12-28", "day 31/40", "8 days/s", "99,918.77",
-            "-0.08 %", "drawdown 0.46 %", "worst 1.43 %", "p50 312 us", "p99 3,980 us", "ACTIVE",
-            "kill -9 any pid",
+            "neural-trader demo", "PAPER", "2022-12-28", "day 31/40", "8 days/s",
+            f"equity {ledger['equity']:,.2f}",
+            f"{100 * float(ledger['equity'] / ledger['initial'] - 1):+.2f} %",
+            f"drawdown {100 * ledger['drawdown']:.2f} %",
+            f"worst {100 * ledger['max_drawdown']:.2f} %",
+            "p50 312 us", "p99 3,980 us", "ACTIVE", "kill -9 any pid",
         ):  # fmt: skip
             assert fact in text, f"{fact} is missing at {size}"
 
@@ -66,20 +72,33 @@ def test_when_wide_every_panel_is_there_with_its_rows(traded_run: Any) -> None:
         "positions", "strategies", "last orders", "last fills", "actors", "refused by risk",
     ):  # fmt: skip
         assert f"─ {title} " in text
-    for fact in ("MSFT", "+975.72", "stop_loss", "-232.88", "-270.70", "+189.47"):
-        assert fact in text
+    ledger = traded_run.ledger
+    for position in ledger["positions"]:
+        assert position["instrument_id"].partition(".")[0] in text
+        assert f"{position['unrealized_pnl']:+,.2f}" in text
+    for strategy in ledger["strategies"].values():
+        assert f"{strategy['profit']:+,.2f}" in text
+    for order in ledger["recent_orders"][:3]:
+        assert re.search(rf"{order['side']} +{order['quantity']} ", text)
+    for fill in ledger["recent_fills"][:3]:
+        assert f" {fill['price']:,.2f} " in text
 
 
 def test_when_orders_are_refused_the_code_and_the_sentence_are_shown(traded_run: Any) -> None:
     text = _text(traded_run.snapshot)
-    assert "refused by risk  RISK_REDUCE_ONLY 39" in text
-    assert "The order is reduce-only and would open, enlarge or flip" in text
-    assert "RISK_REDUCE_ONLY" in _text(traded_run.snapshot, NARROW)
+    count = traded_run.result.orders.refused["RISK_MAX_NOTIONAL"]
+    assert re.search(rf"refused by risk .*RISK_MAX_NOTIONAL {count}\b", text)
+    newest = next(line for line in text.split("\n") if "The position would exceed" in line)
+    for fact in ("trend", "RISK_MAX_NOTIONAL", "max_notional_per_position"):
+        assert fact in newest
+    assert "RISK_MAX_NOTIONAL" in _text(traded_run.snapshot, NARROW)
 
 
 def test_when_nobody_reads_the_journal_the_counted_refusals_are_shown(traded_run: Any) -> None:
     text = _text(msgspec.structs.replace(traded_run.snapshot, refusals=()))
-    assert "39 RISK_REDUCE_ONLY The order is reduce-only" in text
+    count = traded_run.result.orders.refused["RISK_MAX_NOTIONAL"]
+    meaning = RefusalCode.RISK_MAX_NOTIONAL.meaning
+    assert re.search(rf" {count} RISK_MAX_NOTIONAL +{re.escape(meaning)}", text)
 
 
 def test_when_an_actor_died_its_restarts_and_its_absence_show(traded_run: Any) -> None:

@@ -239,6 +239,8 @@ class BarStrategy:
         )
         effects: list[Effect] = []
         for order in orders:
+            if self._orders.is_settled(order.client_order_id):
+                continue  # decided on this very slice before a restart
             if self._is_risk_up:
                 self._orders.sent(order)
                 self._sent += 1
@@ -250,7 +252,7 @@ class BarStrategy:
     def _without_stopped(self, weights: Mapping[InstrumentId, float]) -> dict[InstrumentId, float]:
         """Keep out of what a stop closed until the strategy has changed its mind."""
         stopped = self._orders.stopped
-        for name in [n for n, sign in stopped.items() if weights[n] * sign <= 0]:
+        for name in [n for n, sign in stopped.items() if weights.get(n, 0.0) * sign <= 0]:
             del stopped[name]
         return {name: 0.0 if name in stopped else weight for name, weight in weights.items()}
 

@@ -34,6 +34,7 @@ class OwnOrders:
         self.stopped: dict[InstrumentId, int] = {}
         self.denials: Counter[str] = Counter()
         self._stopped_at: dict[InstrumentId, int] = {}
+        self._denied: set[ClientOrderId] = set()
         self._trades: set[str] = set()
         self._in_flight: dict[ClientOrderId, SubmitOrder] = {}
 
@@ -44,7 +45,8 @@ class OwnOrders:
         key = event.client_order_id
         if isinstance(event, OrderDenied):
             self.denials[event.code] += 1
-            if not self._knows(key):
+            self._denied.add(key)
+            if not self._has_order(key):
                 self._in_flight.pop(key, None)  # refused before it could be sent
                 return
         if isinstance(event, OrderSubmitted):
@@ -53,6 +55,10 @@ class OwnOrders:
         if isinstance(event, OrderFilled) and event.trade_id not in self._trades:
             self._trades.add(event.trade_id)
             self._apply_fill(event)
+
+    def is_settled(self, key: ClientOrderId) -> bool:
+        """True when the account or a refusal names this id: nobody would act on it again."""
+        return self._has_order(key) or key in self._denied
 
     def sent(self, order: SubmitOrder) -> None:
         """Remember an order that is on its way to risk."""
@@ -85,7 +91,7 @@ class OwnOrders:
         positions = {str(k): v for k, v in sorted(self.positions.items()) if v}
         return positions, sorted(self.open_orders), sorted(self._trades)
 
-    def _knows(self, key: ClientOrderId) -> bool:
+    def _has_order(self, key: ClientOrderId) -> bool:
         return key in self.open_orders or key in self.closed_orders
 
     def _apply_to_order(self, event: OrderEvent) -> None:

@@ -1,14 +1,17 @@
 """The trailing window of bars that a live strategy decides on."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trading.data import BarSlice
 from trading.identifiers import InstrumentId
 from trading.strategies.strategy import Bars
 
 FIELDS = ("close", "open", "high", "low", "volume")
+Number = TypeVar("Number", bound=np.generic)
 
 
 class Window:
@@ -51,5 +54,12 @@ class Window:
         self.last_sequence = slice_.sequence
 
     def bars(self) -> Bars:
-        """Return the window as bars (views: valid until the next `add`)."""
-        return Bars(self._ts, self.instrument_ids, **self._arrays)
+        """Return the window as bars (read-only views: valid until the next `add`)."""
+        views = {name: _read_only(array) for name, array in self._arrays.items()}
+        return Bars(_read_only(self._ts), self.instrument_ids, **views)
+
+
+def _read_only(array: NDArray[Number]) -> NDArray[Number]:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from skfolio.datasets import load_sp500_dataset
 
-from actors.feeds.sources import PriceTable, load_prices, symbols_of
+from actors.feeds.sources import NEW_YORK, PriceTable, load_prices, symbols_of
 from trading.errors import DataError
 
 WIDE = "Date,AAA,BBB\n2022-01-03,1.5,20\n2022-07-05,1.6,21\n"
@@ -80,6 +80,44 @@ def test_bars_of_one_moment_leave_out_what_is_missing(tmp_path: Path) -> None:
     assert len(table.bars_at(0)) == 2
 
 
+def test_missing_price_may_be_empty_or_nan_and_a_symbol_may_have_none(tmp_path: Path) -> None:
+    text = "Date,AAA,BBB\n2022-01-03,1,\n2022-01-04,nan,\n2022-01-05,NaN,\n2022-01-06,,\n"
+    table = load_prices(written(tmp_path, text), ())
+    assert table.close[0, 0] == 1.0
+    assert np.isnan(table.close[1:, 0]).all()
+    assert np.isnan(table.close[:, 1]).all()
+    assert [len(table.bars_at(row)) for row in range(4)] == [1, 0, 0, 0]
+
+
+def test_shipped_prices_are_20_stocks_over_33_years() -> None:
+    table = load_prices("sp500", ())
+    assert (len(table), len(table.instrument_ids)) == (8_313, 20)
+    assert np.isfinite(table.close).all()
+    assert (np.diff(table.ts) > 0).all()
+
+
+def test_moment_without_a_zone_is_utc_and_one_with_a_zone_is_kept(tmp_path: Path) -> None:
+    plain = load_prices(written(tmp_path, "Date,AAA\n2022-01-03T15:30:00,1\n"), ())
+    assert moment(plain, 0) == "2022-01-03T15:30:00+00:00"
+    zoned = pl.DataFrame({"Date": [datetime(2022, 1, 3, 15, 30, tzinfo=NEW_YORK)], "AAA": [1]})
+    zoned.write_parquet(tmp_path / "zoned.parquet")
+    assert moment(load_prices(str(tmp_path / "zoned.parquet"), ()), 0).startswith(
+        "2022-01-03T20:30:00"
+    )
+
+
+@pytest.mark.parametrize("name", ["prices.parquet", "prices.csv"])
+def test_file_that_is_neither_csv_nor_parquet_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\xff\xfe\x00 no table \x00")
+    with pytest.raises(DataError, match=f"{name} cannot be read|first column must be"):
+        load_prices(str(path), ())
+
+
+def test_symbol_asked_for_twice_is_loaded_once() -> None:
+    assert symbols_of("sp500", ("KO", "AAPL", "KO")) == ("KO", "AAPL")
+
+
 def test_unknown_symbol_names_the_nearest() -> None:
     with pytest.raises(DataError, match=r"sp500 has no symbol 'AAPLE'; did you mean AAPL\?"):
         load_prices("sp500", ("AAPLE",))
@@ -105,7 +143,21 @@ def test_missing_file_says_what_is_possible() -> None:
         ("Date,AAA\n2022-01-04,1\n2022-01-03,1\n", "row 2: 2022-01-03 is older than the row"),
         ("Date,AAA\n2022-01-03,1\nsoon,1\n", "is not a date"),
         ("Date,AAA\n2022-01-03,1\n2022-01-04,1,9\n", "cannot be read"),
+        (
+            "Date,AAA\n2022-01-03,1\n2022-01-04,2022-01-05\n",
+            "line 3, column AAA: '2022-01-05' is not",
+        ),
+        (
+            "Date,AAA\n2022-01-03,2022-01-04\n2022-01-04,2022-01-05\n",
+            "line 2, column AAA: .* is not",
+        ),
+        ("Date,AAA\n", "holds no rows"),
+        ("Date\n2022-01-03\n", "needs a symbol as its name"),
+        ("Date,AAA,\n2022-01-03,1,\n", "needs a symbol as its name"),
         ("Date,Ticker,Close\n2022-01-03,AAA,1\n2022-01-03,AAA,2\n", "arranged by Ticker"),
+        ("Date,Ticker,Close\n2022-01-03,AAA,1\n2022-01-04,AAA,x\n", "line 3, column Close: 'x' is"),
+        ("Date,Ticker,Close,Volume\n2022-01-03,AAA,1,q\n", "line 2, column Volume: 'q' is not"),
+        ("Date,Ticker,Open\n2022-01-03,AAA,1\n", "there is no column 'Close'"),
     ],
 )
 def test_bad_file_is_refused_in_one_sentence(tmp_path: Path, text: str, message: str) -> None:

@@ -149,11 +149,18 @@ def test_stop_marks_the_direction_that_it_closed(purpose: str, side: OrderSide, 
 
 
 def test_new_entry_in_the_direction_of_the_stop_ends_its_mark() -> None:
-    stop, entry = order("1", SELL, purpose="stop_loss"), order("2", BUY)
+    stop, entry = order("1", SELL, purpose="stop_loss"), order("2", BUY, ts_event=2_000)
     orders = folded(submitted(stop), filled(stop, 10, "a", "stop_loss"))
     orders.apply(submitted(entry))
     orders.apply(filled(entry, 10, "b"))
     assert orders.stopped == {}
+
+
+def test_entry_that_was_under_way_when_the_stop_struck_does_not_end_its_mark() -> None:
+    stop, entry = order("1", SELL, purpose="stop_loss", ts_event=1_000), order("2", BUY)
+    orders = folded(submitted(entry), submitted(stop), filled(stop, 10, "a", "stop_loss"))
+    orders.apply(filled(entry, 10, "b"))
+    assert orders.stopped == {A: 1}
 
 
 def test_fold_is_the_same_after_a_restart() -> None:
