@@ -9,6 +9,7 @@ from actors.check import compare
 from actors.journal.open import open_journal
 from cluster import ray_runtime
 from cluster.config import Config
+from cluster.refusals import RefusalReader
 from cluster.topology import ClusterPlan
 from cluster.view import (
     ActorView,
@@ -24,6 +25,7 @@ from trading.errors import ClusterUnreachable
 from trading.events import KillSwitchReset, KillSwitchTripped
 from trading.identifiers import StreamName
 from trading.messages import Message
+from trading.values import NANOS_PER_SECOND
 
 CALL_TIMEOUT_S = 5.0
 KILL_TIMEOUT_S = 2.0
@@ -57,21 +59,20 @@ def connect(config: Config) -> "RayClusterView":
         plan: ClusterPlan = ray.get(supervisor.desired.remote(), timeout=CALL_TIMEOUT_S)
     except ray.exceptions.RayError as error:
         raise ClusterUnreachable(f"the supervisor does not answer: {error}") from error
-    return RayClusterView(ray, supervisor, config, plan, owns_ray=False)
+    return RayClusterView(ray, supervisor, plan, owns_ray=False)
 
 
 class RayClusterView:
     """`ClusterView` over Ray. Calls ask the actors; nothing is cached but their handles."""
 
-    def __init__(
-        self, ray: Any, supervisor: Any, config: Config, plan: ClusterPlan, *, owns_ray: bool
-    ) -> None:
+    def __init__(self, ray: Any, supervisor: Any, plan: ClusterPlan, *, owns_ray: bool) -> None:
         self._ray = ray
         self._supervisor = supervisor
-        self._config = config
         self._plan = plan
         self._owns_ray = owns_ray
         self._hosts: list[tuple[Any, Any]] = []
+        self._journal = open_journal(plan.surroundings.journal_url)
+        self._refusals = RefusalReader(self._journal, plan.blueprint)
         self._start_s = 0.0
         self._running_since = time.monotonic()
 
@@ -90,7 +91,11 @@ class RayClusterView:
             (r.latency_us for _, r in reports if r and blueprint.name("broker") in r.views), {}
         )
         finished = bool(replay.get("finished", False))
+        pace_ns = blueprint.replay.pace_ns
         return ClusterSnapshot(
+            name=self._plan.name,
+            mode=self._plan.mode,
+            pace=NANOS_PER_SECOND / pace_ns if pace_ns else 0.0,
             clock_ns=int(replay.get("clock", 0)),
             sequence=int(replay.get("sequence", 0)),
             first=int(replay.get("first", 0)),
@@ -103,6 +108,7 @@ class RayClusterView:
             ),
             seconds=Durations(start=self._start_s, run=time.monotonic() - self._running_since),
             check=self._check(machines) if finished else None,
+            refusals=self._refusals.poll(),
         )
 
     def kill(self, *, reason: str, flatten: bool) -> list[VenueKillReport]:
@@ -142,6 +148,7 @@ class RayClusterView:
         except self._ray.exceptions.RayError as error:
             raise ClusterUnreachable(f"the supervisor did not stop its hosts: {error}") from error
         finally:
+            self._journal.close()
             self._ray.kill(self._supervisor, no_restart=True)
             if self._owns_ray:
                 self._ray.shutdown()
@@ -150,12 +157,8 @@ class RayClusterView:
         """Straight into the journal: this works with every actor dead."""
         now = time.time_ns()
         stamped: Message = type(event)(**{**_fields(event), "ts_event": now, "ts_init": now})
-        journal = open_journal(self._plan.surroundings.journal_url)
-        try:
-            stream = StreamName(f"kill:{self._plan.blueprint.account_id}")
-            journal.append_shared(stream, [encode(stamped)], now)
-        finally:
-            journal.close()
+        stream = StreamName(f"kill:{self._plan.blueprint.account_id}")
+        self._journal.append_shared(stream, [encode(stamped)], now)
 
     def _reports(self) -> list[tuple[Any, HostReport | None]]:
         """Ask every host; one that is down or busy dying has no report."""
@@ -191,11 +194,7 @@ class RayClusterView:
         ledger = machines.get(self._plan.blueprint.name("ledger"))
         if ledger is None:
             return None
-        journal = open_journal(self._plan.surroundings.journal_url)
-        try:
-            found = compare(self._plan.blueprint, journal, ledger)
-        finally:
-            journal.close()
+        found = compare(self._plan.blueprint, self._journal, ledger)
         return CheckView(
             duplicates=found.duplicates,
             lost=found.lost,

@@ -65,7 +65,7 @@ def start(
     view: RayClusterView | None = None
     try:
         supervisor = _start_supervisor(ray, plan)
-        view = RayClusterView(ray, supervisor, config, plan, owns_ray=is_ours and not detached)
+        view = RayClusterView(ray, supervisor, plan, owns_ray=is_ours and not detached)
         problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
         if problem:
             raise ClusterUnreachable(f"the cluster did not start: {problem}")
@@ -140,6 +140,7 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
     return ClusterPlan(
         name=config.cluster.name,
         namespace=namespace_of(config),
+        mode=config.cluster.mode,
         hosts=place(blueprint.machines(), groups, config.cluster.labels),
         blueprint=blueprint,
         surroundings=Surroundings(

@@ -179,7 +179,7 @@ def strategies(snapshot: ClusterSnapshot) -> Table:
 def kinds(machines: Iterable[MachineName]) -> str:
     """Name the kinds of some machines, with their number where there are several of one kind."""
     counts = Counter(machine_kind(name) for name in machines)
-    return ", ".join(f"{n} {kind}" if n > 1 else kind for kind, n in counts.items()) or ABSENT
+    return ", ".join(f"{kind} x{n}" if n > 1 else kind for kind, n in counts.items()) or ABSENT
 
 
 def meaning(code: str) -> str:

@@ -40,6 +40,7 @@ class ClusterPlan:
 
     name: str
     namespace: str
+    mode: str
     hosts: tuple[HostPlan, ...]
     blueprint: Blueprint
     surroundings: Surroundings

@@ -21,7 +21,7 @@ from trading.messages import Message
 from trading.outcomes import Started, TimerFired
 from trading.values import NANOS_PER_SECOND, BookAction
 
-PRICE_MAX = 1e9
+PRICE_MIN, PRICE_MAX = 1e-9, 1e9
 SYMBOL_LENGTH_MAX = 64
 FUTURE_NS_MAX = 60 * NANOS_PER_SECOND
 AHEAD_NS_MAX = 31 * 86_400 * NANOS_PER_SECOND
@@ -249,7 +249,7 @@ def _check_price(price: float) -> RejectCode | None:
         return RejectCode.INFINITE
     if price <= 0:
         return RejectCode.NOT_POSITIVE
-    return RejectCode.ABSURD_PRICE if price > PRICE_MAX else None
+    return None if PRICE_MIN <= price <= PRICE_MAX else RejectCode.ABSURD_PRICE
 
 
 def _check_prices(prices: Iterable[float]) -> RejectCode | None:

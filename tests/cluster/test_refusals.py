@@ -1,9 +1,11 @@
 """The reader that follows refusals from look to look."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import msgspec
 
+from actors.journal.journal import Record
 from actors.simulation.memory_journal import Disk, MemoryJournal
 from cluster.refusals import RefusalReader, recent_refusals
 from trading.codec import encode
@@ -44,21 +46,24 @@ def test_after_a_run_every_refusal_is_counted_with_its_order(traded_run: Any) ->
 
 def test_when_polled_again_only_what_is_new_is_read(traded_run: Any) -> None:
     class Counting(MemoryJournal):
-        reads = 0
+        read_after: ClassVar[list[int]] = []
 
-        def read(self, stream: StreamName, after: int = 0) -> Any:
-            Counting.reads += 1
+        def read(self, stream: StreamName, after: int = 0) -> Iterator[Record]:
+            self.read_after.append(after)
             return super().read(stream, after)
 
     journal = Counting(Disk())
     reader = RefusalReader(journal, traded_run.blueprint)
     assert reader.poll() == ()
-    assert Counting.reads == 0
+    assert journal.read_after == []
     _append(journal, RISK, _denied(1))
     assert [refusal.ts_event for refusal in reader.poll()] == [1]
     assert [refusal.ts_event for refusal in reader.poll()] == [1]
-    assert Counting.reads == 1
-    assert reader.totals == {"RISK_MAX_SHARES": 1}
+    assert journal.read_after == [0]
+    _append(journal, RISK, _denied(2))
+    assert [refusal.ts_event for refusal in reader.poll()] == [2, 1]
+    assert journal.read_after == [0, 1]
+    assert reader.totals == {"RISK_MAX_SHARES": 2}
 
 
 def test_when_several_streams_refuse_the_newest_comes_first(traded_run: Any) -> None:

@@ -11,7 +11,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from cluster.screen import render, sparkline
+from cluster.tables import kinds
 from cluster.view import ClusterSnapshot
+from trading.identifiers import MachineName
 from trading.refusals import RefusalCode
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -108,6 +110,12 @@ def test_when_an_actor_died_its_restarts_and_its_absence_show(traded_run: Any) -
     assert "24,690" in lane
     assert "risk, book" in lane
     assert any("broker" in line and "down" in line for line in lines)
+
+
+def test_when_machines_share_a_host_their_kinds_are_counted() -> None:
+    names = ("risk:SIM", "strategy:a", "strategy:b")
+    assert kinds([MachineName(name) for name in names]) == "risk, strategy x2"
+    assert kinds([]) == "-"
 
 
 def test_when_the_kill_switch_is_latched_the_title_says_so(traded_run: Any) -> None:

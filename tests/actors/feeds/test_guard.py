@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from actors.feeds.guard import SYMBOL_LENGTH_MAX, DataGuard, GuardConfig, RejectCode
 from trading.codec import MESSAGE_TYPES
 from trading.commands import RequestBook
-from trading.data import Bar, BarSlice, BookDelta, BookSnapshot, MarketData, QuoteTick, TradeTick
+from trading.data import (
+    Bar,
+    BarsHistory,
+    BarSlice,
+    BookDelta,
+    BookSnapshot,
+    BookTop,
+    MarketData,
+    MarketSlice,
+    QuoteTick,
+    TradeTick,
+)
 from trading.effects import Effect, Publish, Send, SetTimer
 from trading.identifiers import InstrumentId, MachineName, Venue
 from trading.outcomes import Started, TimerFired
@@ -130,6 +141,23 @@ NAN, INF = math.nan, math.inf
         (quote(bid_px=10.1), "LOCKED"),
         (trade(price=NAN), "NOT_A_NUMBER"),
         (trade(price=1.1e9), "ABSURD_PRICE"),
+        (trade(price=5e-324), "ABSURD_PRICE"),
+        (trade(price=-INF), "INFINITE"),
+        (delta(price=NAN, action=BookAction.DELETE), "NOT_A_NUMBER"),
+        (
+            BookTop(
+                instrument_id=A,
+                bid_px=1,
+                ask_px=2,
+                bid_size=1,
+                ask_size=1,
+                microprice=1,
+                imbalance=0,
+            ),
+            "MALFORMED",
+        ),
+        (BarsHistory(slices=()), "MALFORMED"),
+        (MarketSlice(bars=()), "MALFORMED"),
         (trade(size=INF), "BAD_SIZE"),
         (delta(price=0.0), "NOT_POSITIVE"),
         (delta(size=-1.0), "BAD_SIZE"),
@@ -230,6 +258,18 @@ def test_jump_beyond_the_limit_is_refused() -> None:
     assert machine.handle(trade(price=14.0), NOW)
     assert machine.handle(trade(price=100.0, instrument_id=B), NOW)
     assert machine.view()["rejected"] == {"PRICE_JUMP": 2}
+
+
+def test_refused_repeat_does_not_move_the_price_that_jumps_are_measured_from() -> None:
+    machine = guard(max_jump=2.0)
+    machine.handle(trade(sequence=1, price=10.0), NOW)
+    machine.handle(trade(sequence=1, price=19.0), NOW)
+    assert machine.handle(trade(sequence=2, price=30.0), NOW) == []
+    assert machine.view()["rejected"] == {"DUPLICATE": 1, "PRICE_JUMP": 1}
+
+
+def test_size_of_a_deleted_level_does_not_matter() -> None:
+    assert published(guard().handle(delta(action=BookAction.DELETE, size=NAN), NOW))
 
 
 def test_mute_feed_is_stale_until_data_come_again() -> None:

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from actors.feeds.sources import load_prices
+from trading.identifiers import InstrumentId
 from trading.strategies.mean_reversion import MeanReversion
 from trading.strategies.momentum import Momentum
 from trading.strategies.pairs import Pairs
+from trading.strategies.registry import build_strategy, known_strategies
 from trading.strategies.strategy import Bars, Strategy
 
 STRATEGIES: list[Strategy] = [
@@ -72,3 +75,47 @@ def test_too_little_history_gives_no_weights(strategy: Strategy, bars: Bars) -> 
         weights = strategy.targets(bars.rows(0, count))
         assert weights.shape == (count, 6)
         assert not weights.any()
+
+
+@pytest.fixture(scope="module")
+def market() -> Bars:
+    """All twenty stocks, as a host loads them."""
+    table = load_prices("sp500", ())
+    start = len(table) - 1_200
+    return Bars.of_closes(table.ts[start:], table.instrument_ids, table.close[start:])
+
+
+@pytest.mark.parametrize("name", known_strategies())
+def test_every_installed_strategy_keeps_the_contract_over_the_whole_market(
+    name: str, market: Bars
+) -> None:
+    strategy = build_strategy(name, {})
+    batch, lookback = strategy.targets(market), strategy.lookback
+    assert batch.shape == market.close.shape
+    assert np.isfinite(batch).all()
+    assert np.abs(batch).sum(axis=1).max() <= 1.0 + 1e-12
+    assert not batch[: lookback - 1].any()
+    assert batch[lookback:].any()
+    for row in (lookback - 1, lookback, *range(lookback + 13, len(market), 61), len(market) - 1):
+        live = strategy.targets(market.rows(row - lookback + 1, row + 1))
+        np.testing.assert_allclose(live[-1], batch[row], rtol=0, atol=1e-12, err_msg=f"row {row}")
+        before = strategy.targets(market.rows(0, row + 1))
+        np.testing.assert_array_equal(before, batch[: row + 1])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=name_of)
+def test_instrument_without_any_price_gets_no_weight_and_disturbs_nobody(
+    strategy: Strategy, bars: Bars
+) -> None:
+    close = np.column_stack([bars.close, np.full(len(bars), np.nan)])
+    names = (*bars.instrument_ids, InstrumentId("NONE.XNAS"))
+    weights = strategy.targets(Bars.of_closes(bars.ts, names, close))
+    assert not weights[:, -1].any()
+    np.testing.assert_array_equal(weights[:, :-1], strategy.targets(bars))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=name_of)
+def test_prices_are_only_read(strategy: Strategy, bars: Bars) -> None:
+    close = bars.close.copy()
+    close.flags.writeable = False
+    strategy.targets(Bars.of_closes(bars.ts, bars.instrument_ids, close))
