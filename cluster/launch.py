@@ -11,6 +11,7 @@ from actors.feeds.sources import symbols_of
 from cluster import ray_runtime
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
+from cluster.config.safety import is_loopback
 from cluster.logs import set_up_logs
 from cluster.topology import FUSED, ClusterPlan, place
 from trading.errors import ClusterUnreachable, UsageError
@@ -147,7 +148,7 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
             journal_url=config.cluster.journal,
             run_dir=str(config.cluster.state_dir / "run"),
             secret_file=str(config.cluster.secret_file),
-            bind="ipc" if ray_runtime.is_loopback(config.cluster.bind) else config.cluster.bind,
+            bind="ipc" if is_loopback(config.cluster.bind) else config.cluster.bind,
             drills=drills,
         ),
         spare_hosts=config.cluster.spare_hosts,

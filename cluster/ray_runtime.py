@@ -4,7 +4,6 @@
 at the top, and `protect` comes first everywhere.
 """
 
-import ipaddress
 import os
 import secrets
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 import psutil
 
 from cluster.config import Config
+from cluster.config.safety import is_loopback
 from trading.errors import AuthError, ClusterUnreachable, ConfigError
 
 HEAD_PORT = 6379
@@ -46,15 +46,6 @@ def protect(config: Config) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
-
-def is_loopback(address: str) -> bool:
-    if address == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def start_local(config: Config) -> Any:

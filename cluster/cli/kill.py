@@ -62,8 +62,8 @@ def _confirm(account: str, *, reset: bool, yes: bool) -> None:
 
 
 def _trip(config: "Config", reason: str, *, flatten: bool, as_json: bool) -> None:
-    from cluster.cli.connection import connect
     from cluster.cli.output import note, print_json
+    from cluster.client import connect
     from cluster.view import VenueKillReport
     from trading.errors import ClusterUnreachable
     from trading.events import KillSwitchTripped
@@ -102,8 +102,8 @@ def _print_reports(reports: "list[VenueKillReport]") -> None:
 
 
 def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
-    from cluster.cli.connection import connect
     from cluster.cli.output import note, print_json
+    from cluster.client import connect
     from trading.errors import ClusterUnreachable
     from trading.events import KillSwitchReset
 

@@ -35,8 +35,8 @@ def down(
 ) -> None:
     """Stop the cluster, and the Ray that `trader up` started for it."""
     from cluster import ray_runtime
-    from cluster.cli.connection import connect
     from cluster.cli.output import print_json
+    from cluster.client import connect
     from trading.errors import ClusterUnreachable
 
     settings = config_of(config, address)

@@ -25,9 +25,9 @@ def status(
     config: ConfigOption = None, address: AddressOption = None, as_json: JsonOption = False
 ) -> None:
     """Show clock, equity, trading state and actors of the running cluster."""
-    from cluster.cli.connection import connect
     from cluster.cli.output import print_facts, print_json
     from cluster.cli.tables import print_actors
+    from cluster.client import connect
 
     settings = config_of(config, address)
     snapshot = connect(settings).snapshot()
@@ -83,9 +83,9 @@ def fills(
 def _rows(path: "Path | None", address: str | None, *, quiet: bool) -> "AccountRows":
     """Ask the cluster; when it is down, read the journal and say so."""
     from cluster.cli.account import rows_of_cluster, rows_of_journal
-    from cluster.cli.connection import connect
     from cluster.cli.folders import config_of_newest_journal
     from cluster.cli.output import note
+    from cluster.client import connect
     from cluster.logs import without_password
     from trading.errors import ClusterUnreachable
 

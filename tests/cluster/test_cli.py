@@ -17,7 +17,7 @@ from actors.journal.open import open_journal
 from actors.simulation import simulation
 from actors.simulation.simulation import SimulationReport
 from cluster import client, launch, logs, ray_runtime, report
-from cluster.cli import connection, main, run
+from cluster.cli import main, run
 from cluster.cli.folders import with_fresh_folder
 from cluster.cli.progress import LiveScreen
 from cluster.config import Config, load_config
@@ -162,14 +162,13 @@ def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(_: Config) -> None:
         raise ClusterUnreachable("nothing answers")
 
-    monkeypatch.setattr(connection, "require_listener", unreachable)
+    monkeypatch.setattr(client, "connect", unreachable)
     monkeypatch.setattr(ray_runtime, "stop_head", lambda _: 0)
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     found = FakeCluster()
-    monkeypatch.setattr(connection, "require_listener", lambda _: None)
     monkeypatch.setattr(client, "connect", lambda _: found)
     monkeypatch.setattr(ray_runtime, "stop_head", lambda _: 4)
     return found
@@ -577,7 +576,7 @@ def test_when_nothing_listens_it_is_known_at_once(trader: Any, monkeypatch: Any)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    monkeypatch.setattr(client, "connect", lambda _: pytest.fail("asked Ray"))
+    monkeypatch.setitem(sys.modules, "ray", None)  # asking Ray would fail otherwise
     ended = trader("status", "--address", f"ray://127.0.0.1:{port}")
     assert ended.status == 8
     assert str(port) in ended.err

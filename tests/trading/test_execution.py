@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 
 import msgspec
 import pytest
@@ -169,3 +170,37 @@ def test_orders_lead_towards_the_target_and_never_beyond(
 def test_plan_made_twice_is_equal_to_the_byte() -> None:
     first, second = (planned({A: -0.5, B: 0.3}, {A: 40}) for _ in range(2))
     assert msgspec.msgpack.encode(first) == msgspec.msgpack.encode(second)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    weight=weights,
+    price=prices,
+    lots_held=st.integers(-300, 300),
+    lot=st.sampled_from([Decimal(s) for s in ("0.001", "0.1", "1", "10")]),
+    least=st.sampled_from([0, 1, 5]),
+)
+def test_plan_lands_on_the_target_unless_the_way_is_shorter_than_the_band(
+    weight: float, price: float, lots_held: int, lot: Decimal, least: int
+) -> None:
+    instrument = Instrument(instrument_id=A, lot_size=lot, min_quantity=lot * least)
+    held = lots_held * lot
+    orders = planned({A: weight}, {A: held}, {A: price}, {A: instrument})
+    exact = Fraction(repr(abs(weight))) * Fraction(CONFIG.capital) / Fraction(repr(price))
+    target = int(exact / Fraction(lot)) * lot * (1 if weight > 0 else -1)
+    after = held + sum(order.side.sign * order.quantity for order in orders)
+    assert all(order.quantity % lot == 0 for order in orders)
+    assert all(order.quantity >= instrument.min_quantity for order in orders)
+    way = abs(target - held)
+    is_short = target != 0 and way * Decimal(repr(price)) < CONFIG.band * CONFIG.capital
+    if is_short:
+        assert orders == []
+    else:
+        assert abs(after - target) < max(instrument.min_quantity, lot)
+    assert len({order.client_order_id for order in orders}) == len(orders)
+
+
+@pytest.mark.parametrize("price", [0.004, 1e-9])
+def test_price_below_half_a_tick_is_a_price_all_the_same(price: float) -> None:
+    (order,) = planned({A: 0.0}, {A: 7}, {A: price})
+    assert (order.side, order.quantity, order.reduce_only) == (SELL, 7, True)
