@@ -63,7 +63,7 @@ class GuardConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_jump : float or None
         Greatest ratio between a price and the last one of the instrument, either way; None: no limit.
     is_replay : bool
-        Market time is not host time: from the future is what is 31 days ahead of the newest.
+        Market time is not host time: from the future is what is alone 31 days ahead of the newest.
     """
 
     venue: Venue
@@ -89,6 +89,7 @@ class DataGuard:
         self._sequences: dict[tuple[str, str], int] = {}
         self._last_price: dict[InstrumentId, float] = {}
         self._newest_ts = 0
+        self._doubted_ts = 0
         self._heard_at = 0
         self._is_stale = False
         self._checks: dict[type[Message], Callable[[Any], RejectCode | None]] = {
@@ -182,10 +183,18 @@ class DataGuard:
         if message.ts_event < self._newest_ts - self.config.max_age_ns:
             return RejectCode.TOO_OLD
         if self.config.is_replay:
-            is_ahead = 0 < self._newest_ts < message.ts_event - AHEAD_NS_MAX
+            is_ahead = self._is_alone_ahead(message.ts_event)
         else:
             is_ahead = message.ts_event > now + FUTURE_NS_MAX
         return RejectCode.FROM_THE_FUTURE if is_ahead else None
+
+    def _is_alone_ahead(self, ts_event: int) -> bool:
+        """One wild moment must not age all others; a second one near it says that time went on."""
+        if not 0 < self._newest_ts < ts_event - AHEAD_NS_MAX:
+            return False
+        is_confirmed = abs(ts_event - self._doubted_ts) <= AHEAD_NS_MAX
+        self._doubted_ts = ts_event
+        return not is_confirmed
 
     def _check_sequence(self, kind: str, key: str, sequence: int) -> RejectCode | None:
         """A source without sequences sends 0; deltas are watched for gaps by the book."""

@@ -28,7 +28,7 @@ from trading.outcomes import Started, TimerFired
 from trading.values import BookAction, OrderSide
 
 A, B = InstrumentId("A.X"), InstrumentId("B.X")
-SECOND, HOUR = 10**9, 3_600 * 10**9
+SECOND, HOUR, DAY = 10**9, 3_600 * 10**9, 86_400 * 10**9
 NOW = 1_700_000_000 * SECOND
 SILENCE = 5 * SECOND
 
@@ -248,6 +248,25 @@ def test_live_data_from_the_future_are_refused() -> None:
     assert machine.handle(quote(ts_event=NOW + HOUR), NOW) == []
     assert machine.view()["rejected"] == {"FROM_THE_FUTURE": 1}
     assert machine.handle(quote(), NOW)
+
+
+def test_wild_moment_in_a_replay_is_refused_and_ages_nobody() -> None:
+    machine = guard()
+    machine.handle(trade(), NOW)
+    assert machine.handle(trade(ts_event=NOW + 1_000 * DAY), NOW) == []
+    assert machine.handle(trade(ts_event=NOW + 31 * DAY), NOW)
+    assert machine.handle(trade(ts_event=NOW + 31 * DAY), NOW)
+    assert machine.view()["rejected"] == {"FROM_THE_FUTURE": 1}
+
+
+def test_replay_goes_on_behind_a_long_hole_in_the_prices() -> None:
+    machine = guard()
+    days = (0, 1, 60, 61, 200, 201, 202)
+    passed = [
+        bool(machine.handle(slice_of(ts_event=NOW + day * DAY, sequence=sequence), NOW))
+        for sequence, day in enumerate(days, start=1)
+    ]
+    assert passed == [True, True, False, True, False, True, True]
 
 
 def test_jump_beyond_the_limit_is_refused() -> None:
