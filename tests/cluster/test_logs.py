@@ -45,7 +45,7 @@ def test_when_logged_the_known_fields_come_first_in_order(tmp_path: Path) -> Non
 
 def test_when_the_standard_library_logs_it_takes_the_same_road(tmp_path: Path) -> None:
     logs.set_up_logs(folder=tmp_path, quiet=True)
-    logging.getLogger("ray").warning("lost %s", "node-1")
+    logging.getLogger("some.library").warning("lost %s", "node-1")
     (record,) = records(tmp_path)
     assert (record["level"], record["event"]) == ("warning", "lost node-1")
 
