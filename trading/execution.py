@@ -38,7 +38,7 @@ class PlannerConfig(msgspec.Struct, frozen=True, kw_only=True):
     account_id: AccountId
     strategy_id: StrategyId
     capital: Decimal
-    band: Decimal = Decimal("0.005")
+    band: Decimal = Decimal("0.02")
     order_ttl_ns: int = 5 * NANOS_PER_SECOND
 
 

@@ -109,6 +109,7 @@ def line_of(snapshot: "ClusterSnapshot") -> str:
     """Return the state of a run in one line."""
     from cluster.cli.account import machine_view
     from cluster.cli.wording import day, money
+    from cluster.tables import refusal_counts
 
     ledger = machine_view(snapshot, "ledger")
     orders = ledger.get("orders", {})
@@ -117,5 +118,5 @@ def line_of(snapshot: "ClusterSnapshot") -> str:
     return (
         f"{day(snapshot.clock_ns)}  day {done} of {of}  equity {money(ledger.get('equity'))}  "
         f"orders {orders.get('submitted', 0)}  filled {orders.get('filled', 0)}  "
-        f"refused {sum(orders.get('denied', {}).values())}"
+        f"refused {refusal_counts(snapshot).total()}"
     )
