@@ -84,9 +84,9 @@ def open_existing(url: str) -> Journal:
 
 
 def journal_exists(url: str) -> bool:
-    """Return whether the folder of an embedded journal is there; servers answer for themselves."""
+    """Return whether something is where the embedded journal goes; servers answer for themselves."""
     parts = urlsplit(url)
-    return parts.scheme != "sqlite" or Path(unquote(parts.path)).is_dir()
+    return parts.scheme != "sqlite" or Path(unquote(parts.path)).exists()
 
 
 def read_stream(journal: Journal, stream: StreamName) -> Iterator[Event]:

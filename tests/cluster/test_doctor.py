@@ -160,3 +160,12 @@ def test_when_others_can_read_a_secret_it_fails(tmp_path: Path) -> None:
     assert doctor.check_private("secret", path).level == "fail"
     path.chmod(0o600)
     assert doctor.check_private("secret", path).level == "ok"
+
+
+def test_when_a_file_stands_where_the_journal_goes_it_fails(config: Config) -> None:
+    folder = config.cluster.state_dir / "journal"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("not a folder")
+    (finding,) = doctor.check_journal(config)
+    assert finding.level == "fail"
+    assert "journal" in finding.message
