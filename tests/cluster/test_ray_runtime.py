@@ -28,7 +28,7 @@ def test_when_the_head_port_is_taken_nothing_is_started(
     monkeypatch.setattr(ray_runtime.subprocess, "run", fail)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(ray_runtime, "HEAD_PORT", taken.getsockname()[1])
-        with pytest.raises(ConfigError, match="in use: another Ray"):
+        with pytest.raises(ConfigError, match=r"in use: another Ray"):
             ray_runtime.start_head(config)
 
 
@@ -54,7 +54,7 @@ def test_beyond_loopback_without_the_token_is_refused(
     exposed = config.model_copy(
         update={"cluster": config.cluster.model_copy(update={"bind": "10.0.0.5"})}
     )
-    with pytest.raises(AuthError, match="10[.]0[.]0[.]5"):
+    with pytest.raises(AuthError, match=r"10[.]0[.]0[.]5"):
         ray_runtime.protect(exposed)
 
 
