@@ -73,7 +73,7 @@ PROFILES = (
         forged_permits=True,
     ),
 )
-"""Faults 1 to 9, 16, 18, 19, 22 and 23 of the reliability rules, alone and together."""
+"""Faults 1 to 9, 16, 18, 19 and 23 of the reliability rules, alone and together."""
 
 
 class SeededFaults:
