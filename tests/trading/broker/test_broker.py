@@ -1,5 +1,6 @@
 """The machine as a host sees it."""
 
+import msgspec
 import pytest
 
 from trading.outcomes import LinkUp, TimerFired
@@ -34,8 +35,6 @@ def test_settings_that_cannot_work_are_refused(kit, changes):
 
 
 def test_the_view_is_made_of_plain_values(desk, kit):
-    import msgspec
-
     desk.give(kit.fill(desk.accept("1")))
     desk.submit("2")
     desk.trip(flatten=True)

@@ -2,9 +2,11 @@
 
 import pytest
 
-from trading.commands import CancelOrder, QueryMassStatus, SubmitOrder
+from trading.broker.broker import Broker
+from trading.commands import CancelAllOrders, CancelOrder, QueryMassStatus, QueryOrder, SubmitOrder
 from trading.effects import Append
 from trading.outcomes import (
+    CancelAllAcknowledged,
     JournalRecovered,
     JournalUnavailable,
     MassStatusReceived,
@@ -25,8 +27,6 @@ def outage(desk, kit):
 
 def fail(desk):
     """What a host does when an append fails: restore, tell, hand nothing over from before."""
-    from trading.broker.broker import Broker
-
     desk.broker = Broker(desk.config)
     desk.timers.clear()
     for event in (*desk.journal, *desk.kill_stream):
@@ -88,6 +88,16 @@ def test_missed_fills_are_fetched_again(outage, kit):
     outage.give(MassStatusReceived(mass_status=kit.mass_status([], [fill])))
     assert outage.status("1") == "FILLED"
     assert outage.broker.view()["is_ready"]
+
+
+def test_a_question_that_fell_silent_in_the_outage_is_asked_again(outage, kit):
+    outage.give(CancelAllOrders(account_id="DEMO"))
+    outage.give(CancelAllAcknowledged(client_order_ids=(kit.key("1"),)))
+    outage.wait(2_000 * kit.MS)
+    assert outage.called(QueryOrder) == []
+    recover(outage)
+    outage.give(MassStatusReceived(mass_status=kit.mass_status()))
+    assert len(outage.called(QueryOrder)) == 1
 
 
 def test_a_submission_of_before_is_doubted_when_the_journal_is_back(desk):

@@ -145,8 +145,9 @@ def test_without_flatten_positions_are_left_alone(holding, kit):
     assert holding.broker.view()["kill"]["is_done"]
 
 
-def test_flatten_waits_for_the_cancels_then_closes_each_position_at_market(holding):
+def test_flatten_waits_for_the_cancels_then_closes_each_position_at_market(holding, kit):
     holding.trip(flatten=True)
+    holding.wait(1_500 * kit.MS)
     assert flattening(holding) == []
     holding.give(CancelAllAcknowledged(client_order_ids=()))
     orders = {

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from trading.commands import AnnounceRisk, QueryMassStatus, QueryOrder, RiskAcknowledged
@@ -191,8 +192,6 @@ def test_an_older_risk_manager_gets_no_answer(desk, kit):
 
 
 def test_an_answer_about_another_account_is_ignored(desk, kit):
-    import msgspec
-
     foreign = msgspec.structs.replace(kit.mass_status(cash=Decimal(1)), account_id="OTHER")
     assert desk.reconcile(foreign) == []
     assert desk.broker.view()["is_ready"]

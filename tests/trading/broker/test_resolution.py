@@ -4,6 +4,7 @@ import pytest
 
 from trading.commands import QueryOrder, SubmitOrder
 from trading.outcomes import (
+    CancelRefused,
     OrderQueried,
     QueryFailed,
     SubmitAcknowledged,
@@ -18,6 +19,11 @@ def doubtful(desk, kit):
     desk.submit()
     desk.give(SubmitOutcomeUnknown(client_order_id=kit.key("1"), reason="time-out"))
     return desk
+
+
+def unknown_to_the_venue(kit):
+    """A refused cancel, which makes the broker ask for the order."""
+    return CancelRefused(client_order_id=kit.key("1"), code="UNKNOWN_ORDER", reason="?")
 
 
 def not_found(kit):
@@ -80,10 +86,12 @@ def test_doubt_is_resolved_within_three_seconds_when_the_venue_answers(doubtful,
 
 def test_a_submission_under_way_is_not_given_up(desk, kit):
     desk.submit()
+    desk.give(unknown_to_the_venue(kit))
     for _ in range(5):
         desk.now += 1_000 * kit.MS
         desk.give(not_found(kit))
     assert desk.status() == "SUBMITTED"
+    assert desk.broker.view()["questions"][0]["not_found"] == 5
 
 
 def test_a_late_acknowledgement_ends_the_doubt(doubtful, kit):
@@ -114,17 +122,10 @@ def test_an_order_given_up_comes_back_when_the_venue_has_it(doubtful, kit, how):
 
 def test_an_accepted_order_that_the_venue_forgets_stays_open_and_in_sight(desk, kit):
     desk.accept()
-    desk.give(kit_query_trigger(kit))
+    desk.give(unknown_to_the_venue(kit))
     for _ in range(6):
         desk.give(not_found(kit))
         desk.wait(1_100 * kit.MS)
     assert desk.status() == "ACCEPTED"
     (question,) = desk.broker.view()["questions"]
     assert question["not_found"] == 6
-
-
-def kit_query_trigger(kit):
-    """Something that makes the broker ask for the order."""
-    from trading.outcomes import CancelRefused
-
-    return CancelRefused(client_order_id=kit.key("1"), code="UNKNOWN_ORDER", reason="?")
