@@ -7,18 +7,23 @@ quarter short. Row t depends on rows t - lookback + 1 to t alone, so a backtest 
 once over all history and live trading that calls it on the trailing window agree at every bar,
 and neither can look ahead. Rows before `lookback - 1` are 0.
 
-A strategy is an immutable value: a frozen `msgspec.Struct` whose fields are its parameters.
+A strategy is an immutable value: a frozen `msgspec.Struct` whose fields are its parameters. Its class may say
+more about it: `NEEDS` (the signals that it cannot do without, see `signals`), `SEARCH` (where its parameters
+may be searched, see `search_space`) and `RISK_LEVEL`.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from trading.identifiers import InstrumentId
 from trading.indicators.periods import IntArray
 from trading.indicators.rolling import FloatArray
+
+Derived = TypeVar("Derived")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +39,8 @@ class Bars:
         with a NaN among the rows that it needs.
     volume : (time, instrument) float64
         Units; 0 when the source has none.
+    signals : mapping of name to (time, instrument) float64
+        What else was known at each close, see `trading.strategies.signals`.
     """
 
     ts: IntArray
@@ -43,12 +50,15 @@ class Bars:
     high: FloatArray
     low: FloatArray
     volume: FloatArray
+    signals: Mapping[str, FloatArray] = field(default_factory=dict)
+    _derived: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         shape = (self.ts.size, len(self.instrument_ids))
-        for name in ("close", "open", "high", "low", "volume"):
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"bars: {name} is {getattr(self, name).shape}, must be {shape}")
+        arrays = {name: getattr(self, name) for name in ("close", "open", "high", "low", "volume")}
+        for name, array in {**arrays, **self.signals}.items():
+            if array.shape != shape:
+                raise ValueError(f"bars: {name} is {array.shape}, must be {shape}")
 
     @classmethod
     def of_closes(
@@ -70,7 +80,19 @@ class Bars:
             self.high[start:stop],
             self.low[start:stop],
             self.volume[start:stop],
+            {name: array[start:stop] for name, array in self.signals.items()},
         )
+
+    def derived(self, key: Hashable, make: Callable[[], Derived]) -> Derived:
+        """Return what `make` makes of these bars; the same key makes it once.
+
+        An indicator that many parameter sets share is computed once in a sweep. The result must
+        depend on these bars and the key alone, and must not be changed.
+        """
+        if key not in self._derived:
+            self._derived[key] = make()
+        made: Derived = self._derived[key]
+        return made
 
 
 class Strategy(Protocol):

@@ -55,8 +55,8 @@ class Window:
 
     def bars(self) -> Bars:
         """Return the window as bars (read-only views: valid until the next `add`)."""
-        views = {name: _read_only(array) for name, array in self._arrays.items()}
-        return Bars(_read_only(self._ts), self.instrument_ids, **views)
+        close, open_, high, low, volume = (_read_only(self._arrays[name]) for name in FIELDS)
+        return Bars(_read_only(self._ts), self.instrument_ids, close, open_, high, low, volume)
 
 
 def _read_only(array: NDArray[Number]) -> NDArray[Number]:

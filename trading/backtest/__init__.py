@@ -1,0 +1,1 @@
+"""The vector gear: what target weights would have earned, bar by bar, with every cost."""

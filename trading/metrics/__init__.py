@@ -1,0 +1,1 @@
+"""What a course of equity is worth: return, risk, ratios, trades, and how far to trust them."""

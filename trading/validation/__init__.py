@@ -1,0 +1,1 @@
+"""How a result is tested before anybody believes it: splits, resampling, overfitting."""
