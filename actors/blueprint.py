@@ -40,6 +40,7 @@ from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.strategies.bar_strategy import BarStrategy, BarStrategyConfig
 from trading.strategies.registry import build_strategy
+from trading.strategies.strategy import Strategy
 
 
 class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +74,15 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
-    """One account at the paper venue, trading a replay with some strategies."""
+    """One account at the paper venue, trading a replay with some strategies.
+
+    Attributes
+    ----------
+    listed : tuple of Instrument
+        What the venue lists; empty lists the symbols of the replay, as stocks.
+    max_silence_ns : int
+        After so long without data the feed is stale (ns of host time).
+    """
 
     account_id: AccountId
     initial_cash: Decimal
@@ -83,10 +92,12 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     assumptions: Assumptions = Assumptions()
     venue: Venue = Venue("paper")
     reconcile_interval_ns: int = 5_000_000_000
+    listed: tuple[Instrument, ...] = ()
+    max_silence_ns: int = 5_000_000_000
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
-        return tuple(
+        return self.listed or tuple(
             Instrument(instrument_id=instrument_id(symbol, LISTING))
             for symbol in self.replay.symbols
         )
@@ -138,7 +149,11 @@ def exchange_of(blueprint: Blueprint) -> SimulatedExchange:
 
 
 def build(
-    blueprint: Blueprint, name: MachineName, secret: bytes, table: PriceTable | None = None
+    blueprint: Blueprint,
+    name: MachineName,
+    secret: bytes,
+    table: PriceTable | None = None,
+    strategies: Mapping[StrategyId, Strategy] | None = None,
 ) -> Callable[[], Machine]:
     """Return a function that makes the machine `name`, empty, as often as it is called.
 
@@ -148,6 +163,8 @@ def build(
         The cluster secret.
     table : PriceTable or None
         Prices for the replay; None loads them from the blueprint's source.
+    strategies : mapping of StrategyId to Strategy, or None
+        Strategies that are there already; the others are built by the name in their plan.
 
     Raises
     ------
@@ -158,7 +175,8 @@ def build(
     if kind == "strategy":
         plans = {machine_name("strategy", plan.strategy_id): plan for plan in blueprint.strategies}
         plan = plans[name]
-        return lambda: _bar_strategy(blueprint, plan)
+        ready = (strategies or {}).get(plan.strategy_id)
+        return lambda: _bar_strategy(blueprint, plan, ready)
     if kind == "replay":
         prices = table or load_prices(blueprint.replay.source, blueprint.replay.symbols)
         return lambda: _replay(blueprint, prices)
@@ -197,6 +215,7 @@ def _feed(blueprint: Blueprint) -> Machine:
             venue=blueprint.venue,
             source=blueprint.name("exchange"),
             instruments=frozenset(blueprint.instruments_by_id),
+            max_silence_ns=blueprint.max_silence_ns,
         )
     )
 
@@ -205,7 +224,7 @@ def _book(blueprint: Blueprint) -> Machine:
     return BookShard(blueprint.venue, blueprint.instruments, blueprint.name("feed"))
 
 
-def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan) -> Machine:
+def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | None) -> Machine:
     return BarStrategy(
         BarStrategyConfig(
             strategy_id=plan.strategy_id,
@@ -215,7 +234,7 @@ def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan) -> Machine:
             instruments=blueprint.instruments,
             history=blueprint.name("replay"),
         ),
-        build_strategy(plan.kind, plan.params),
+        build_strategy(plan.kind, plan.params) if ready is None else ready,
     )
 
 

@@ -3,24 +3,15 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from cluster import charts, tables
 from cluster.result import RunResult
-from trading.errors import UsageError
 from trading.identifiers import symbol_of
 from trading.values import ZERO
+from tune.report.page import facts, figures, page, table, write_page
 
 ROWS_MAX = 500
 """Longer tables show their newest rows and say so."""
-WRAPPED = frozenset({"meaning", "reason", "machines"})
-"""Columns whose text may take several lines."""
-COLUMNS_MAX = 9
-STYLE = Path(__file__).with_name("report.css")
-FIGURE_SETTINGS = {"displayModeBar": False, "responsive": True}
-CONTENT_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-)
 
 
 def write_report(result: RunResult, path: Path) -> Path:
@@ -31,28 +22,16 @@ def write_report(result: RunResult, path: Path) -> Path:
     UsageError
         If the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(report_html(result), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(
-            f"the report cannot be written to {path} ({error.strerror}); choose another --report."
-        ) from None
-    return path.absolute()
+    return write_page(report_html(result), path)
 
 
 def report_html(result: RunResult) -> str:
     """Return the whole page."""
     first, last = _span(result)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">
-<title>neural-trader: {escape(result.config.cluster.name)}, {first} to {last}</title>
-<style>{STYLE.read_text(encoding="utf-8")}{_column_rules()}</style></head><body>
-<h1>neural-trader {escape(result.config.cluster.name)}: {first} to {last}</h1>
+    title = f"neural-trader {result.config.cluster.name}: {first} to {last}"
+    return page(
+        title,
+        f"""<h1>{escape(title)}</h1>
 <p class="dim">{result.days} trading days, {len(result.symbols)} symbols,
 {len(result.strategies)} strategies, {result.config.cluster.mode} account
 {escape(result.config.account.account_id)}.</p>
@@ -64,30 +43,26 @@ def report_html(result: RunResult) -> str:
 <h2>Refused orders</h2>{_refusal_codes(result)}{_refusals(result)}
 <h2>Fills</h2>{_fills(result)}
 <h2>Actors</h2>{_actors(result)}
-{_footer(result)}
-</body></html>
-"""
+{_footer(result)}""",
+    )
 
 
 def _facts(result: RunResult) -> str:
     change = float(result.final_equity / result.initial_equity - 1)
     latency = result.latency_us.tick_to_order
-    facts = [
-        ("Final equity", tables.money(result.final_equity), ""),
-        ("Return", f"{100 * change:+.2f} %", "good" if change >= 0 else "bad"),
-        ("Sharpe ratio", tables.ratio(result.sharpe), ""),
-        ("Largest drawdown", tables.percent(result.max_drawdown), ""),
-        ("Orders filled", f"{result.orders.filled:,} of {result.orders.submitted:,}", ""),
-        ("Orders refused", f"{sum(result.orders.refused.values()):,}", ""),
-        ("Commissions", tables.money(sum((f.commission for f in result.fills), ZERO)), ""),
-        ("Tick to order, median", tables.microseconds(latency.p50), ""),
-        ("Tick to order, p99", tables.microseconds(latency.p99), ""),
-    ]
-    cards = "".join(
-        f'<div class="fact"><span class="dim">{name}</span><b class="{style}">{value}</b></div>'
-        for name, value, style in facts
+    return facts(
+        [
+            ("Final equity", tables.money(result.final_equity), ""),
+            ("Return", f"{100 * change:+.2f} %", "good" if change >= 0 else "bad"),
+            ("Sharpe ratio", tables.ratio(result.sharpe), ""),
+            ("Largest drawdown", tables.percent(result.max_drawdown), ""),
+            ("Orders filled", f"{result.orders.filled:,} of {result.orders.submitted:,}", ""),
+            ("Orders refused", f"{sum(result.orders.refused.values()):,}", ""),
+            ("Commissions", tables.money(sum((f.commission for f in result.fills), ZERO)), ""),
+            ("Tick to order, median", tables.microseconds(latency.p50), ""),
+            ("Tick to order, p99", tables.microseconds(latency.p99), ""),
+        ]
     )
-    return f'<div class="facts">{cards}</div>'
 
 
 def _check(result: RunResult) -> str:
@@ -121,18 +96,17 @@ def _strategies(result: RunResult) -> str:
         for one in result.strategies
     ]
     headings = ("strategy", "capital", "profit", "return", "Sharpe", "largest drawdown", "trades")
-    return _table(headings, rows, numeric=range(1, 7))
+    return table(headings, rows, numeric=range(1, 7))
 
 
 def _charts(result: RunResult) -> str:
     if not result.marks:
         return "<p>No day was completed, so there is nothing to draw.</p>"
     makers = (charts.equity, charts.drawdown, charts.strategies, charts.exposure, charts.trades)
-    figures = [make(result) for make in makers]
+    drawn = [make(result) for make in makers]
     if result.orders.refused:
-        figures.append(charts.refusals(result))
-    parts = (_figure(figure, with_library=index == 0) for index, figure in enumerate(figures))
-    return f'<div class="charts">{"".join(parts)}</div>{_behind_the_last_mark(result)}'
+        drawn.append(charts.refusals(result))
+    return figures(drawn) + _behind_the_last_mark(result)
 
 
 def _behind_the_last_mark(result: RunResult) -> str:
@@ -145,26 +119,16 @@ def _behind_the_last_mark(result: RunResult) -> str:
     )
 
 
-def _figure(figure: Any, *, with_library: bool) -> str:
-    html = figure.to_html(
-        full_html=False,
-        include_plotlyjs=with_library,
-        default_width="100%",
-        config=FIGURE_SETTINGS,
-    )
-    return f'<div class="chart">{html}</div>'
-
-
 def _positions(result: RunResult) -> str:
     if result.positions is None:
         return "<p>The ledger was down at the end; its positions are not known.</p>"
     if not result.positions:
         return "<p>The account is flat.</p>"
-    table = tables.positions_of(result.positions)
-    return _table(
-        [heading.replace("_", " ") for heading in table.headings],
-        table.rows,
-        numeric=[i for i, heading in enumerate(table.headings) if heading in table.numeric],
+    shown = tables.positions_of(result.positions)
+    return table(
+        [heading.replace("_", " ") for heading in shown.headings],
+        shown.rows,
+        numeric=[i for i, heading in enumerate(shown.headings) if heading in shown.numeric],
     )
 
 
@@ -174,7 +138,7 @@ def _refusal_codes(result: RunResult) -> str:
     ]
     if not rows:
         return "<p>No order was refused.</p>"
-    return _table(("count", "code", "meaning"), rows, numeric=(0,))
+    return table(("count", "code", "meaning"), rows, numeric=(0,))
 
 
 def _refusals(result: RunResult) -> str:
@@ -234,7 +198,7 @@ def _actors(result: RunResult) -> str:
         f"ran for {result.seconds.run:.1f} s.</p>"
     )
     headings = ("actor", "process", "node", "restarts", "messages", "machines")
-    return timing + _table(headings, rows, numeric=(1, 3, 4))
+    return timing + table(headings, rows, numeric=(1, 3, 4))
 
 
 def _footer(result: RunResult) -> str:
@@ -265,30 +229,8 @@ def _newest(headings: Sequence[str], rows: Sequence[Sequence[str]], numeric: Ite
         if len(rows) > ROWS_MAX
         else f"All {len(rows):,}"
     )
-    return f'<p class="dim">{note}, newest first.</p>' + _table(
+    return f'<p class="dim">{note}, newest first.</p>' + table(
         headings, rows[: -ROWS_MAX - 1 : -1], numeric
-    )
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Iterable[int]) -> str:
-    """Return a table; classes on the table itself say how its columns look, which keeps rows small."""
-    looks = [f"n{index}" for index in numeric]
-    looks += [f"t{index}" for index, heading in enumerate(headings) if heading in WRAPPED]
-    head = "".join(f"<th>{escape(heading)}" for heading in headings)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}" for cell in row) for row in rows)
-    return (
-        f'<div class="scroll"><table class="{" ".join(looks)}"><thead><tr>{head}</thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _column_rules() -> str:
-    """Return the CSS of the classes `n<column>` (numbers, to the right) and `t<column>` (text that wraps)."""
-    return "".join(
-        f".n{i} th:nth-child({i + 1}), .n{i} td:nth-child({i + 1}) "
-        "{ text-align: right; font-variant-numeric: tabular-nums; }\n"
-        f".t{i} td:nth-child({i + 1}) {{ white-space: normal; }}\n"
-        for i in range(COLUMNS_MAX)
     )
 
 

@@ -149,3 +149,12 @@ class MarketSlice(MarketData, frozen=True, kw_only=True):
     """What a replay tells the simulated exchange: the prices of one moment."""
 
     bars: tuple[Bar, ...]
+
+
+class MarketEvents(MarketData, frozen=True, kw_only=True):
+    """What a replay tells the simulated exchange: what a real venue published at one moment, in order.
+
+    The sequences of the single events do not matter here: the exchange numbers what it publishes.
+    """
+
+    events: tuple[QuoteTick | TradeTick | BookDelta | BookSnapshot, ...]

@@ -6,7 +6,7 @@ for again, and a request that was not acted on yet never will be.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +24,7 @@ from trading.commands import (
     SubmitOrder,
     VenueRequest,
 )
-from trading.data import Bar, BarsHistory, BarSlice, BookSnapshot, MarketSlice
+from trading.data import Bar, BarsHistory, BarSlice, MarketEvents, MarketSlice, TradeTick
 from trading.effects import Effect, Publish, Reply, Send, SetTimer
 from trading.events import Event, OrderExpired, VenueRequestReceived
 from trading.exchange.buying_power import BuyingPower
@@ -34,8 +34,8 @@ from trading.exchange.latency import Latency
 from trading.exchange.liquidity import Liquidity
 from trading.exchange.market import Market
 from trading.exchange.matching import MatchingEngine
-from trading.exchange.order_book import depth
 from trading.exchange.order_entry import OrderEntry
+from trading.exchange.publication import Publication
 from trading.exchange.slippage import Slippage
 from trading.exchange.turn import Turn
 from trading.exchange.venue_state import NANOS_PER_DAY, VenueState
@@ -60,7 +60,7 @@ from trading.outcomes import (
 )
 from trading.ports import FeeModel
 from trading.reports import FillReport, OrderStatusReport
-from trading.values import OrderSide, TimeInForce
+from trading.values import TimeInForce
 
 LATENCY_TIMER = "latency"
 
@@ -92,6 +92,7 @@ class SimulatedExchange:
     def __init__(self, settings: ExchangeSettings) -> None:
         self._settings = settings
         self._venue = settings.venue
+        self._name = machine_name("exchange", settings.venue)
         instruments = {each.instrument_id: each for each in settings.instruments}
         self._state = VenueState(settings.venue, settings.accounts)
         self._market = Market(instruments, settings.liquidity)
@@ -104,7 +105,9 @@ class SimulatedExchange:
         self._sequence: int | None = None
         self._market_time = 0
         self._day: int | None = None
-        self._book_sequence: dict[InstrumentId, int] = {}
+        self._events_sequence = 0
+        self._publication = Publication(self._venue, self._state, self._market)
+        self._slice_topic = f"market.{self._venue}.slice"
         self._pending: deque[tuple[int, VenueRequest]] = deque()
         self._busy_until = 0
 
@@ -112,7 +115,7 @@ class SimulatedExchange:
 
     @property
     def name(self) -> MachineName:
-        return machine_name("exchange", self._venue)
+        return self._name
 
     @property
     def stream(self) -> StreamName:
@@ -133,10 +136,13 @@ class SimulatedExchange:
                 return self._receive(message, now)
             case MarketSlice():
                 return self._take_slice(message, now)
+            case MarketEvents():
+                return self._take_events(message, now)
             case TimerFired(key=key) if key == LATENCY_TIMER:
                 return self._work_off(now)
             case RequestBook():
-                return self._snapshots((message.instrument_id,), now)
+                turn = self._turn(now, f"{self.name}/{self._sequence}")
+                return self._publication.books((message.instrument_id,), turn)
             case BarsHistory():
                 return self._take_history(message, now)
             case Started():
@@ -164,6 +170,7 @@ class SimulatedExchange:
             "orders": len(state.orders),
             "open_orders": sum(map(len, state.open_orders.values())),
             "ignored_bars": self._market.ignored_bars,
+            "ignored_events": self._market.ignored_events,
             "accounts": {key: account_view(acct) for key, acct in state.accounts.items()},
         }
 
@@ -223,8 +230,38 @@ class SimulatedExchange:
             sequence=message.sequence,
             bars=bars,
         )
-        books = self._snapshots([bar.instrument_id for bar in bars], now)
-        return [*turn.effects(), *books, Publish(f"market.{self._venue}.slice", whole)]
+        synthetic = [k for bar in bars if self._market.has_synthetic(k := bar.instrument_id)]
+        books = self._publication.books(synthetic, turn)
+        return [*turn.effects(), *books, Publish(self._slice_topic, whole)]
+
+    def _take_events(self, message: MarketEvents, now: int) -> list[Effect]:
+        """Change the historic books event by event; then fill, trigger, and publish what happened."""
+        if message.sequence <= self._events_sequence:
+            return []
+        self._events_sequence = message.sequence
+        self._market_time = max(self._market_time, message.ts_event)
+        turn = self._turn(now, f"{self.name}/events/{message.sequence}")
+        self._expire_day_orders(turn)
+        touched: dict[InstrumentId, None] = {}
+        published: list[Effect] = []
+        for event in message.events:
+            historic = self._market.record(event)
+            if historic is None:
+                continue
+            key = event.instrument_id
+            if key not in touched:
+                touched[key] = None
+                self._engine.line_up(key)
+            if isinstance(event, TradeTick):
+                self._engine.work_off(event, turn)
+            else:
+                historic.apply(event)
+            published.append(self._publication.event(event, turn))
+        for key in touched:
+            if self._market.follow(key):
+                self._engine.cross(key, turn)
+                self._engine.trigger(key, turn)
+        return turn.effects(*published)
 
     def _move_market(
         self, bars: tuple[Bar, ...], ts_event: int, sequence: int, now: int
@@ -248,29 +285,6 @@ class SimulatedExchange:
         for order in list(self._state.all_open()):
             if order.request.time_in_force is TimeInForce.DAY and order.day < day:
                 turn.record_change(OrderExpired, order, reason="the trading day is over")
-
-    def _snapshots(self, instrument_ids: Iterable[InstrumentId], now: int) -> list[Effect]:
-        return [self._snapshot(i, now) for i in instrument_ids if i in self._market.ladders]
-
-    def _snapshot(self, instrument_id: InstrumentId, now: int) -> Effect:
-        # From one life to the next the counter must rise too, so it starts at the time.
-        sequence = self._book_sequence.get(instrument_id, now) + 1
-        self._book_sequence[instrument_id] = sequence
-        book, ladder = self._state.books[instrument_id], self._market.ladder(instrument_id)
-        bids, asks = (
-            tuple((float(price), float(size)) for price, size in depth(side, book, ladder))
-            for side in (OrderSide.BUY, OrderSide.SELL)
-        )
-        snapshot = BookSnapshot(
-            ts_event=self._now_in_market,
-            ts_init=now,
-            causation_id=f"{self.name}/{self._sequence}",
-            sequence=sequence,
-            instrument_id=instrument_id,
-            bids=bids,
-            asks=asks,
-        )
-        return Publish(f"market.{self._venue}.{instrument_id}", snapshot)
 
     # -- requests
 

@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from trading.data import TradeTick
 from trading.events import (
     OrderCanceled,
     OrderFilled,
     OrderTriggered,
     OrderUpdated,
 )
-from trading.exchange.liquidity import Ladder
+from trading.exchange.liquidity import Crowd
 from trading.exchange.market import Market
 from trading.exchange.order_book import OrderBook
 from trading.exchange.orders import VenueOrder
@@ -38,7 +39,7 @@ class Offer(NamedTuple):
     maker: VenueOrder | None
 
 
-def offers(side: OrderSide, book: OrderBook, ladder: Ladder) -> Iterator[Offer]:
+def offers(side: OrderSide, book: OrderBook, ladder: Crowd) -> Iterator[Offer]:
     """Yield what rests on one side in the order in which it trades."""
     crowd = ladder.levels(side)
     level = next(crowd, None)
@@ -59,13 +60,13 @@ def _is_better(maker: VenueOrder, price: Decimal) -> bool:
     return maker.price > price if maker.side is OrderSide.BUY else maker.price < price
 
 
-def best_offer(taker: VenueOrder, book: OrderBook, ladder: Ladder) -> Offer | None:
+def best_offer(taker: VenueOrder, book: OrderBook, ladder: Crowd) -> Offer | None:
     """Return what `taker` would trade with next; None when nothing is good enough."""
     offer = next(offers(taker.side.opposite, book, ladder), None)
     return offer if offer is not None and taker.accepts(offer.price) else None
 
 
-def takeable(taker: VenueOrder, book: OrderBook, ladder: Ladder) -> Decimal:
+def takeable(taker: VenueOrder, book: OrderBook, ladder: Crowd) -> Decimal:
     """Return how many units `taker` could take at once, counted up to its own size."""
     total = ZERO
     for offer in offers(taker.side.opposite, book, ladder):
@@ -118,9 +119,35 @@ class MatchingEngine:
         if order.is_open and not order.may_rest:
             turn.record_change(OrderCanceled, order, reason="no more liquidity for the rest")
 
+    def line_up(self, instrument_id: InstrumentId) -> None:
+        """Give the orders that came since the last change of a historic book their place in its queue."""
+        book, historic = self._state.books[instrument_id], self._market.historic[instrument_id]
+        if not historic.is_known:
+            return
+        orders = (order for side in OrderSide for order in book.orders(side))
+        historic.queue.line_up(orders, historic.displayed)
+
+    def work_off(self, trade: TradeTick, turn: Turn) -> None:
+        """Fill resting orders with their part of a trade that the market saw, at their own price.
+
+        A trade of an unknown aggressor may have hit either side.
+        """
+        book = self._state.books[trade.instrument_id]
+        historic = self._market.historic[trade.instrument_id]
+        price, units = historic.traded(trade)
+        for side in OrderSide:
+            if trade.aggressor_side is not side:
+                orders = list(book.orders(side))
+                for order, quantity in historic.queue.reached(orders, price, units):
+                    assert order.price is not None
+                    self._fill(order, quantity, order.price, LiquiditySide.MAKER, turn)
+
     def cross(self, instrument_id: InstrumentId, turn: Turn) -> None:
         """Fill resting orders that the new ladder reaches, as makers at their own price."""
-        book, ladder = self._state.books[instrument_id], self._market.ladder(instrument_id)
+        book = self._state.books.get(instrument_id)
+        if book is None or book.is_empty:
+            return
+        ladder = self._market.ladder(instrument_id)
         for side in OrderSide:
             while (order := book.best(side)) and (level := ladder.best(side.opposite)):
                 if not order.accepts(level.price):
@@ -150,7 +177,7 @@ class MatchingEngine:
 
     # -- one step
 
-    def _sides(self, order: VenueOrder) -> tuple[OrderBook, Ladder]:
+    def _sides(self, order: VenueOrder) -> tuple[OrderBook, Crowd]:
         instrument_id = order.request.instrument_id
         return self._state.books[instrument_id], self._market.ladder(instrument_id)
 
@@ -168,7 +195,7 @@ class MatchingEngine:
             turn.record_change(OrderTriggered, order)
             self.execute(order, turn)
 
-    def _take(self, taker: VenueOrder, offer: Offer, ladder: Ladder, turn: Turn) -> None:
+    def _take(self, taker: VenueOrder, offer: Offer, ladder: Crowd, turn: Turn) -> None:
         quantity = min(taker.leaves_qty, offer.size)
         price = offer.price
         if offer.maker is None:

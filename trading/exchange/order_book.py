@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from decimal import Decimal
 
-from trading.exchange.liquidity import Ladder, Level
+from trading.exchange.liquidity import Crowd, Level
 from trading.exchange.orders import VenueOrder
 from trading.values import ZERO, OrderSide
 
@@ -32,6 +32,10 @@ class OrderBook:
         assert is_there, f"{order.request.client_order_id} is not in the book"
         del side[index]
 
+    @property
+    def is_empty(self) -> bool:
+        return not any(self._sides.values())
+
     def best(self, side: OrderSide) -> VenueOrder | None:
         orders = self._sides[side]
         return orders[0][2] if orders else None
@@ -48,7 +52,7 @@ class OrderBook:
             assert not bid.accepts(ask.price), f"crossed: bid {bid.price}, ask {ask.price}"
 
 
-def depth(side: OrderSide, book: OrderBook, ladder: Ladder) -> list[Level]:
+def depth(side: OrderSide, book: OrderBook, ladder: Crowd) -> list[Level]:
     """Return what the venue shows of one side: our orders and the crowd added up by price."""
     sizes: dict[Decimal, Decimal] = {}
     for order in book.orders(side):

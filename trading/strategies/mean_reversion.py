@@ -8,11 +8,14 @@ Assumes that short swings of liquid instruments are noise. Loses in crashes and 
 goes on; trades often, so costs matter. Risk level: medium long-only, high with shorts.
 """
 
+from typing import ClassVar
+
 import msgspec
 import numpy as np
 
 from trading.indicators.rolling import FloatArray, zscore
-from trading.strategies.hysteresis import next_side
+from trading.strategies.hysteresis import banded_sides
+from trading.strategies.search_space import Choice, SearchSpace, Span
 from trading.strategies.strategy import Bars, require_bool, require_range
 
 
@@ -36,6 +39,16 @@ class MeanReversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     allow_short : bool
         Also sell what rose far above its mean.
     """
+
+    SEARCH: ClassVar[SearchSpace] = {
+        "window_bars": Span(5, 60),
+        "entry_z": Span(1.0, 3.0),
+        "exit_z": Span(0.0, 1.0),
+        "hold_bars_max": Span(3, 40),
+        "position_weight": Span(0.05, 0.5),
+        "allow_short": Choice((False, True)),
+    }
+    RISK_LEVEL: ClassVar[str] = "medium"
 
     window_bars: int = 20
     entry_z: float = 2.0
@@ -63,18 +76,10 @@ class MeanReversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def targets(self, bars: Bars) -> FloatArray:
         """Return target weights (time, instrument); gross at most 1. See `strategy.Strategy`."""
-        weights = np.zeros(bars.close.shape)
-        rows = len(bars) - self.lookback + 1
-        if rows > 0:
-            weights[self.lookback - 1 :] = self._weights(zscore(bars.close, self.window_bars), rows)
-        return weights
-
-    def _weights(self, score: FloatArray, rows: int) -> FloatArray:
-        """Run the rule over `hold_bars_max` bars, for the last `rows` rows at once."""
-        side = np.zeros((rows, score.shape[1]))
-        first = score.shape[0] - rows - self.hold_bars_max + 1
-        for start in range(first, first + self.hold_bars_max):
-            side = next_side(side, score[start : start + rows], self.entry_z, self.exit_z)
+        window = self.window_bars
+        score = bars.derived(("zscore", window), lambda: zscore(bars.close, window))
+        side = banded_sides(score, self.entry_z, self.exit_z, self.hold_bars_max)
+        side[: self.lookback - 1] = 0.0
         if not self.allow_short:
             side = np.maximum(side, 0.0)
         gross = np.abs(side).sum(axis=1, keepdims=True) * self.position_weight

@@ -8,12 +8,16 @@ Assumes daily bars, and that trends of months persist. Loses when markets turn s
 crashes", above all on the short side). Risk level: medium long-only, high with shorts.
 """
 
+from typing import ClassVar
+
 import msgspec
 import numpy as np
 
-from trading.indicators.periods import BARS_PER_MONTH_MAX, IntArray, period_starts, row_of_last
+from trading.indicators.periods import BARS_PER_MONTH_MAX, IntArray
 from trading.indicators.returns import realised_volatility
 from trading.indicators.rolling import FloatArray
+from trading.strategies.schedule import schedule
+from trading.strategies.search_space import Choice, SearchSpace, Span
 from trading.strategies.strategy import Bars, require_bool, require_range
 
 
@@ -37,6 +41,17 @@ class Momentum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allow_short : bool
         Also sell the worst `top_k` while they fall.
     """
+
+    SEARCH: ClassVar[SearchSpace] = {
+        "formation_bars": Span(42, 504),
+        "skip_bars": Span(0, 42),
+        "volatility_bars": Span(21, 126),
+        "volatility_target": Span(0.1, 0.6),
+        "top_k": Span(1, 10),
+        "rebalance_months": Choice((1, 2, 3, 6)),
+        "allow_short": Choice((False, True)),
+    }
+    RISK_LEVEL: ClassVar[str] = "medium"
 
     formation_bars: int = 252
     skip_bars: int = 21
@@ -71,27 +86,38 @@ class Momentum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def targets(self, bars: Bars) -> FloatArray:
         """Return target weights (time, instrument); gross at most 1. See `strategy.Strategy`."""
-        decided_at = row_of_last(period_starts(bars.ts, self.rebalance_months))
-        row = np.arange(len(bars))
-        is_held = (decided_at >= self._rows_before) & (row - decided_at < self._bars_held_max)
-        is_held &= row >= self.lookback - 1
-        weights = np.zeros(bars.close.shape)
-        weights[is_held] = self._decide(bars, decided_at[is_held])
-        return weights
+        plan = schedule(bars, self.rebalance_months, self._rows_before, self._bars_held_max)
+        return plan.spread(self._decide(bars, plan.decided_at))
 
     def _decide(self, bars: Bars, rows: IntArray) -> FloatArray:
         """Weights decided at `rows`, one line each: (len(rows), instrument)."""
-        score = bars.close[rows - self.skip_bars] / bars.close[rows - self.formation_bars] - 1.0
-        volatility = realised_volatility(bars.close, self.volatility_bars)[rows]
+        score = trend(bars, rows, self.formation_bars, self.skip_bars)
+        volatility = annual_volatility(bars, self.volatility_bars)[rows]
         is_known = np.isfinite(score) & (volatility > 0)
-        side = _best(np.where(is_known, score, 0.0), self.top_k)
-        slots = self.top_k
-        if self.allow_short:
-            side -= _best(np.where(is_known, -score, 0.0), self.top_k)
-            slots *= 2
+        side = ranked_sides(np.where(is_known, score, 0.0), self.top_k, self.allow_short)
         scale = np.minimum(1.0, self.volatility_target / np.where(is_known, volatility, np.inf))
+        slots = self.top_k * (2 if self.allow_short else 1)
         weights: FloatArray = side * scale / slots
         return weights
+
+
+def trend(bars: Bars, rows: IntArray, formation_bars: int, skip_bars: int) -> FloatArray:
+    """Return the return from `formation_bars` to `skip_bars` before each of `rows`: (row, instrument)."""
+    score: FloatArray = bars.close[rows - skip_bars] / bars.close[rows - formation_bars] - 1.0
+    return score
+
+
+def annual_volatility(bars: Bars, window: int) -> FloatArray:
+    """Return `realised_volatility` of the closes (time, instrument), computed once per `bars`."""
+    return bars.derived(
+        ("realised_volatility", window), lambda: realised_volatility(bars.close, window)
+    )
+
+
+def ranked_sides(score: FloatArray, top_k: int, allow_short: bool) -> FloatArray:
+    """Return 1 for the `top_k` highest positive scores of each row, else 0; with shorts, -1 for the lowest."""
+    side = _best(score, top_k)
+    return side - _best(-score, top_k) if allow_short else side
 
 
 def _best(score: FloatArray, count: int) -> FloatArray:

@@ -1,17 +1,16 @@
 """The trailing window of bars that a live strategy decides on."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from trading.data import BarSlice
+from trading.data import Bar, BarSlice
 from trading.identifiers import InstrumentId
 from trading.strategies.strategy import Bars
 
-FIELDS = ("close", "open", "high", "low", "volume")
-Number = TypeVar("Number", bound=np.generic)
+CLOSE, OPEN, HIGH, LOW, VOLUME = range(5)
+SPARE_ROWS = 512
+"""The window moves through memory and is copied back to the start when it has come so far."""
 
 
 class Window:
@@ -29,9 +28,13 @@ class Window:
     def clear(self) -> None:
         self.count = 0
         self.last_sequence = 0
-        self._ts = np.zeros(self.length, dtype=np.int64)
-        shape = (self.length, len(self.instrument_ids))
-        self._arrays = {name: np.full(shape, np.nan) for name in FIELDS}
+        rows = self.length + max(SPARE_ROWS, self.length)
+        self._ts = np.zeros(rows, dtype=np.int64)
+        self._values = np.full((5, rows, len(self.instrument_ids)), np.nan)
+        self._shown_ts, self._shown = self._ts.view(), self._values.view()
+        self._shown_ts.flags.writeable = self._shown.flags.writeable = False
+        self._end = self.length
+        """Row behind the newest slice."""
 
     @property
     def is_full(self) -> bool:
@@ -39,27 +42,44 @@ class Window:
 
     def add(self, slice_: BarSlice) -> None:
         """Put a slice at the end; the oldest falls out."""
-        last_close = self._arrays["close"][-1].copy()
-        self._ts[:-1] = self._ts[1:]
-        self._ts[-1] = slice_.ts_event
-        for name, array in self._arrays.items():
-            array[:-1] = array[1:]
-            array[-1] = 0.0 if name == "volume" else last_close
-        for bar in slice_.bars:
-            column = self._column.get(bar.instrument_id)
-            if column is not None:
-                for name, array in self._arrays.items():
-                    array[-1, column] = getattr(bar, name)
+        if self._end == self._ts.size:
+            self._move_back()
+        row = self._end
+        self._ts[row] = slice_.ts_event
+        known = {
+            column: bar
+            for bar in slice_.bars
+            if (column := self._column.get(bar.instrument_id)) is not None
+        }
+        if len(known) < len(self.instrument_ids):
+            self._values[:VOLUME, row] = self._values[CLOSE, row - 1]
+            self._values[VOLUME, row] = 0.0
+        for column, bar in known.items():
+            self._values[:, row, column] = _numbers(bar)
+        self._end = row + 1
         self.count += 1
         self.last_sequence = slice_.sequence
 
     def bars(self) -> Bars:
         """Return the window as bars (read-only views: valid until the next `add`)."""
-        close, open_, high, low, volume = (_read_only(self._arrays[name]) for name in FIELDS)
-        return Bars(_read_only(self._ts), self.instrument_ids, close, open_, high, low, volume)
+        rows = slice(self._end - self.length, self._end)
+        shown = self._shown
+        return Bars(
+            self._shown_ts[rows],
+            self.instrument_ids,
+            shown[CLOSE, rows],
+            shown[OPEN, rows],
+            shown[HIGH, rows],
+            shown[LOW, rows],
+            shown[VOLUME, rows],
+        )
+
+    def _move_back(self) -> None:
+        newest = slice(self._end - self.length, self._end)
+        self._ts[: self.length] = self._ts[newest]
+        self._values[:, : self.length] = self._values[:, newest]
+        self._end = self.length
 
 
-def _read_only(array: NDArray[Number]) -> NDArray[Number]:
-    view = array.view()
-    view.flags.writeable = False
-    return view
+def _numbers(bar: Bar) -> tuple[float, float, float, float, float]:
+    return (bar.close, bar.open, bar.high, bar.low, bar.volume)

@@ -1,5 +1,7 @@
 """The contract of every strategy: batch over all history and live on the trailing window agree."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,12 @@ from trading.strategies.mean_reversion import MeanReversion
 from trading.strategies.momentum import Momentum
 from trading.strategies.pairs import Pairs
 from trading.strategies.registry import build_strategy, known_strategies
+from trading.strategies.signals import (
+    FORECAST_DEVIATION,
+    FORECAST_RETURN,
+    LEADER_WEIGHT,
+    SENTIMENT,
+)
 from trading.strategies.strategy import Bars, Strategy
 
 STRATEGIES: list[Strategy] = [
@@ -79,10 +87,19 @@ def test_too_little_history_gives_no_weights(strategy: Strategy, bars: Bars) -> 
 
 @pytest.fixture(scope="module")
 def market() -> Bars:
-    """All twenty stocks, as a host loads them."""
+    """All twenty stocks, as a host loads them, with every signal that there is."""
     table = load_prices("sp500", ())
     start = len(table) - 1_200
-    return Bars.of_closes(table.ts[start:], table.instrument_ids, table.close[start:])
+    bars = Bars.of_closes(table.ts[start:], table.instrument_ids, table.close[start:])
+    generator = np.random.default_rng(3)
+    signals = {
+        SENTIMENT: generator.uniform(-1.0, 1.0, bars.close.shape),
+        LEADER_WEIGHT: np.repeat(generator.dirichlet(np.ones(20), 60), 20, axis=0),
+        # what a forecaster says, ten times as sure of itself as it should be, so that somebody acts on it
+        FORECAST_RETURN: generator.normal(0.0, 0.03, bars.close.shape),
+        FORECAST_DEVIATION: np.full(bars.close.shape, 0.01),
+    }
+    return replace(bars, signals=signals)
 
 
 @pytest.mark.parametrize("name", known_strategies())

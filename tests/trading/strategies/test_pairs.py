@@ -77,6 +77,79 @@ def test_instrument_is_in_one_pair_at_most(bars: Bars) -> None:
     assert (formation.beta > 0).all()
 
 
+OTHERS = [
+    Pairs(formation_bars=60, test="johansen", max_pairs=3, entry_z=1.0, stop_z=2.5),
+    Pairs(formation_bars=60, hedge="rolling", significance=0.1, max_pairs=1, entry_z=1.0),
+    Pairs(formation_bars=90, test="johansen", hedge="rolling", trading_months=3),
+]
+
+
+@pytest.mark.parametrize("strategy", OTHERS)
+def test_live_equals_batch_to_the_bit_with_the_other_tests_and_hedges(
+    strategy: Pairs, bars: Bars
+) -> None:
+    close = bars.close.copy()
+    close[:500, 0], close[640, 2] = np.nan, np.nan
+    holed = Bars.of_closes(bars.ts, bars.instrument_ids, close)
+    batch, lookback = strategy.targets(holed), strategy.lookback
+    assert not batch[: lookback - 1].any()
+    assert np.isfinite(batch).all()
+    assert np.abs(batch).sum(axis=1).max() <= 1.0 + 1e-12
+    assert batch.any(axis=1).mean() > 0.02
+    for row in range(lookback - 1, len(holed)):
+        live = strategy.targets(holed.rows(row - lookback + 1, row + 1))
+        np.testing.assert_array_equal(live[-1], batch[row], err_msg=f"row {row}")
+    for row in (450, 733):
+        np.testing.assert_array_equal(strategy.targets(holed.rows(0, row)), batch[:row])
+
+
+def test_johansen_finds_the_linked_pair() -> None:
+    entered = small(test="johansen").targets(linked([0.015]))[FORMED_AT + 1]
+    assert entered[1] < 0 < entered[0]
+    assert np.abs(entered).sum() == pytest.approx(0.5)
+
+
+def test_rolling_hedge_learns_a_new_level_where_the_fixed_one_does_not() -> None:
+    shifted = linked([0.02] * 29)
+    fixed = small(entry_z=1.8, exit_z=1.2, stop_z=20.0).targets(shifted)[FORMED_AT + 1 :, 1]
+    rolling = small(entry_z=1.8, exit_z=1.2, stop_z=20.0, hedge="rolling").targets(shifted)[
+        FORMED_AT + 1 :, 1
+    ]
+    assert fixed[0] < 0
+    assert rolling[0] < 0
+    assert fixed[28] < 0
+    assert rolling[28] == 0
+
+
+def test_pair_whose_rolling_ratio_turns_negative_is_out_for_the_rest_of_the_period() -> None:
+    parted = linked(np.linspace(-0.02, -3.0, 29).tolist())
+    ratio = small(stop_z=20.0, hedge="rolling").targets(parted)[FORMED_AT + 1 :]
+    assert ratio[0].any()
+    assert not ratio[-5:].any()
+    assert np.isfinite(ratio).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_pairs": 1},
+        {"significance": 0.05},
+        {"test": "johansen"},
+        {"formation_bars": 75},
+        {"trading_months": 2},
+        {"hedge": "fixed"},
+    ],
+)
+def test_what_other_parameters_left_in_the_bars_changes_nothing(
+    changes: dict[str, object], bars: Bars
+) -> None:
+    used = bars.rows(0, len(bars))
+    parameters = {"formation_bars": 60, "significance": 0.1, "hedge": "rolling", "entry_z": 1.0}
+    small(**parameters).targets(used)
+    other = small(**{**parameters, **changes})
+    np.testing.assert_array_equal(other.targets(used), other.targets(bars.rows(0, len(bars))))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -87,6 +160,8 @@ def test_instrument_is_in_one_pair_at_most(bars: Bars) -> None:
         ({"exit_z": 2.0}, "exit_z < entry_z < stop_z"),
         ({"stop_z": 1.0}, "exit_z < entry_z < stop_z"),
         ({"entry_z": float("inf")}, "entry_z"),
+        ({"test": "adf"}, "Pairs: test must be one of engle_granger, johansen, got 'adf'"),
+        ({"hedge": "kalman"}, "hedge must be one of fixed, rolling, got 'kalman'"),
     ],
 )
 def test_parameter_out_of_range_is_named(changes: dict[str, object], message: str) -> None:

@@ -21,7 +21,17 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_declared_strategies_are_known_and_can_be_built() -> None:
-    assert known_strategies() == ("mean_reversion", "momentum", "pairs")
+    assert known_strategies() == (
+        "enhanced_momentum",
+        "ensemble",
+        "mean_reversion",
+        "mirror",
+        "momentum",
+        "neural_arbitrage",
+        "neural_sentiment",
+        "neural_trend",
+        "pairs",
+    )
     for name in known_strategies():
         assert build_strategy(name, {}).lookback > 0
 
@@ -31,7 +41,7 @@ def test_parameters_reach_the_strategy() -> None:
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="'momentun'; known are: mean_reversion, momentum, pairs"):
+    with pytest.raises(UsageError, match=r"'momentun'; known are: enhanced_momentum, .*pairs"):
         build_strategy("momentun", {})
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from trading.data import Bar, BarSlice
 from trading.identifiers import InstrumentId
-from trading.strategies.window import Window
+from trading.strategies.window import SPARE_ROWS, Window
 
 A, B, OTHER = InstrumentId("A.X"), InstrumentId("B.X"), InstrumentId("C.X")
 
@@ -60,3 +60,28 @@ def test_cleared_window_remembers_nothing(count: int) -> None:
     assert (window.count, window.last_sequence, window.is_full) == (0, 0, False)
     window.add(slice_of(9))
     assert np.isnan(window.bars().close).all()
+
+
+@pytest.mark.parametrize("length", [1, 3, SPARE_ROWS + 7])
+def test_window_that_moves_through_its_memory_keeps_the_last_slices(length: int) -> None:
+    window = Window((A, B), length)
+    closes: list[float] = []
+    for sequence in range(1, 3 * (length + SPARE_ROWS) + 2):
+        closes.append(sequence * 1.5 if sequence % 4 else closes[-1])
+        if sequence % 4:
+            window.add(slice_of(sequence, A=sequence * 1.5, B=1.0))
+        else:
+            window.add(slice_of(sequence, B=1.0))
+        if sequence % 97 == 0 and sequence >= length:
+            bars = window.bars()
+            assert bars.close[:, 0].tolist() == closes[-length:]
+            assert bars.ts.tolist() == [10 * s for s in range(sequence - length + 1, sequence + 1)]
+            volumes = [5.0 if s % 4 else 0.0 for s in range(sequence - length + 1, sequence + 1)]
+            assert bars.volume[:, 0].tolist() == volumes
+
+
+def test_window_cannot_be_written_through_its_bars() -> None:
+    window = Window((A,), 2)
+    window.add(slice_of(1, A=1.0))
+    with pytest.raises(ValueError, match="read-only"):
+        window.bars().close[0, 0] = 2.0

@@ -1,0 +1,1 @@
+"""The Parquet catalogue: import, quality, corporate actions, resampling, and what is loaded from it."""
