@@ -8,6 +8,7 @@ Assumes daily bars, and that trends of months persist. Loses when markets turn s
 crashes", above all on the short side). Risk level: medium long-only, high with shorts.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import msgspec
@@ -51,6 +52,8 @@ class Momentum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         "rebalance_months": Choice((1, 2, 3, 6)),
         "allow_short": Choice((False, True)),
     }
+    SHORT: ClassVar[Mapping[str, str]] = {"fast": "skip_bars", "slow": "formation_bars"}
+    """What a sweep may call its two horizons."""
     RISK_LEVEL: ClassVar[str] = "medium"
 
     formation_bars: int = 252

@@ -1,0 +1,319 @@
+"""`trader backtest`: one strategy, or all of them, over history."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
+
+if TYPE_CHECKING:
+    from trading.backtest.settings import BacktestSettings
+    from trading.strategies.strategy import Bars, Strategy
+    from tune.backtest import StrategyRun
+    from tune.report.backtest_report import Details
+    from tune.signal_sources import SignalSources
+
+SEED = 0
+"""Of the resampled courses in the report."""
+
+
+class Gear(StrEnum):
+    VECTOR = "vector"
+    EVENT = "event"
+
+
+class Execution(StrEnum):
+    NEXT_OPEN = "next_open"
+    NEXT_CLOSE = "next_close"
+    SAME_CLOSE = "same_close"
+
+
+def backtest(
+    strategy: Annotated[
+        str,
+        typer.Argument(metavar="STRATEGY", help="Name, or FILE.py[:Class]; omit it with --all."),
+    ] = "",
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Every installed strategy.")] = False,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeat for more."),
+    ] = None,
+    data: Annotated[
+        str, typer.Option("--data", metavar="SOURCE", help="sp500, a file, or catalogue:NAME[@5m].")
+    ] = "sp500",
+    symbols: Annotated[
+        str, typer.Option("--symbols", metavar="A,B", help="These symbols alone.")
+    ] = "",
+    start: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="First day: YYYY, YYYY-MM or YYYY-MM-DD.")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day, included.")] = "",
+    gear: Annotated[
+        Gear, typer.Option("--gear", help="vector, or event: the order path that trades.")
+    ] = Gear.VECTOR,
+    cash: Annotated[float, typer.Option("--cash", help="Initial cash.")] = 1_000_000.0,
+    execution: Annotated[
+        Execution, typer.Option("--execution", help="When a decision is filled.")
+    ] = Execution.NEXT_OPEN,
+    fee_bps: Annotated[float, typer.Option("--fee-bps", help="Commission, basis points.")] = 0.0,
+    fee_per_unit: Annotated[
+        float, typer.Option("--fee-per-unit", help="Commission per unit.")
+    ] = 0.005,
+    fee_min: Annotated[float, typer.Option("--fee-min", help="Least commission of a fill.")] = 1.0,
+    half_spread_bps: Annotated[
+        float, typer.Option("--half-spread-bps", help="Half the spread, basis points.")
+    ] = 1.0,
+    slippage_bps: Annotated[
+        float, typer.Option("--slippage-bps", help="Slippage, basis points.")
+    ] = 1.0,
+    stop_loss: Annotated[
+        float, typer.Option("--stop-loss", help="Distance from the entry (0.1 is 10 %); 0: none.")
+    ] = 0.0,
+    take_profit: Annotated[
+        float, typer.Option("--take-profit", help="Distance from the entry; 0: none.")
+    ] = 0.0,
+    trailing_stop: Annotated[
+        float, typer.Option("--trailing-stop", help="Distance from the best price; 0: none.")
+    ] = 0.0,
+    leverage: Annotated[
+        float, typer.Option("--leverage", help="Largest sum of positions over the equity.")
+    ] = 1.0,
+    long_only: Annotated[bool, typer.Option("--long-only", help="Cut short weights to 0.")] = False,
+    forecaster: Annotated[
+        str, typer.Option("--forecaster", metavar="NAME", help="autoregression or drift.")
+    ] = "autoregression",
+    sentiment: Annotated[
+        str, typer.Option("--sentiment", metavar="FILE", help="time,symbol,score (-1 to 1).")
+    ] = "",
+    holdings: Annotated[
+        str,
+        typer.Option(
+            "--holdings", metavar="FILE", help="report_date,disclosed_date,symbol,value to mirror."
+        ),
+    ] = "",
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="PATH", help="Where the HTML report goes.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run a strategy over history, with costs, beside buy-and-hold and equal weights.
+
+    Decisions are made on a close and filled on the next bar. The report is one HTML file; the figures
+    (JSON) and the courses (Parquet) lie beside it. With --json, a list of {strategy, params, metrics}.
+    """
+    from trading.backtest.settings import BacktestSettings, Costs, Exits, Limits
+    from trading.backtest.settings import Execution as Fills
+    from trading.errors import UsageError
+    from tune.signal_sources import SignalSources
+
+    names = _names(strategy, every=all_, params=param or [])
+    try:
+        settings = BacktestSettings(
+            initial_cash=cash,
+            execution=Fills(execution.value),
+            costs=Costs(
+                bps=fee_bps,
+                per_unit=fee_per_unit,
+                minimum=fee_min,
+                half_spread_bps=half_spread_bps,
+                slippage_bps=slippage_bps,
+            ),
+            exits=Exits(stop_loss=stop_loss, take_profit=take_profit, trailing_stop=trailing_stop),
+            limits=Limits(max_leverage=leverage, allow_short=not long_only),
+        )
+    except ValueError as error:
+        raise UsageError(f"{error}.") from None
+    bars = _bars(data, symbols, (start, end), config)
+    if gear is Gear.EVENT:
+        _through_the_order_path(names, bars, cash, as_json=as_json, quiet=quiet)
+        return
+    sources = SignalSources(forecaster, sentiment, holdings)
+    runs = _run_all(names, bars, settings, sources, as_json=as_json, quiet=quiet)
+    details = _details(runs[0], bars, names, sources, quiet=quiet) if len(names) == 1 else None
+    _tell(runs, bars, _place(report, config), data, details, as_json=as_json, quiet=quiet)
+
+
+def _names(strategy: str, *, every: bool, params: list[str]) -> dict[str, "Strategy"]:
+    """Return the strategies to run by name.
+
+    Raises
+    ------
+    UsageError
+        If it is neither one nor all, or a parameter cannot be read.
+    """
+    from trading.errors import UsageError
+    from trading.strategies.registry import build_strategy, known_strategies
+    from tune.user_strategy import load_strategy
+
+    if every == bool(strategy):
+        raise UsageError("give the name of a strategy, or --all.")
+    if every:
+        if params:
+            raise UsageError("--param needs one strategy, not --all.")
+        return {name: build_strategy(name, {}) for name in known_strategies()}
+    return {Path(strategy).stem: load_strategy(strategy, _parameters(params))}
+
+
+def _parameters(texts: list[str]) -> dict[str, Any]:
+    """Read `name=value`; a value is a TOML value or plain text."""
+    import tomllib
+
+    from trading.errors import UsageError
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"--param {text!r}: write NAME=VALUE, for example top_k=3.")
+        try:
+            found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = value
+    return found
+
+
+def _bars(data: str, symbols: str, span: tuple[str, str], config: Path | None) -> "Bars":
+    from actors.storage.catalogue import Catalogue
+    from actors.storage.price_tables import open_source
+    from tune.prices import bars_of
+
+    wanted = tuple(each.strip() for each in symbols.split(",") if each.strip())
+    place = str(config_of(config).cluster.state_dir / "catalogue")
+    return bars_of(open_source(data, wanted, Catalogue(place)), *span)
+
+
+def _run_all(
+    strategies: dict[str, "Strategy"],
+    bars: "Bars",
+    settings: "BacktestSettings",
+    sources: "SignalSources",
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> list["StrategyRun"]:
+    """Return the strategies in order of their Sharpe ratio, then the yardsticks."""
+    from dataclasses import replace
+    from math import isnan
+
+    from cluster.cli.laboratory_progress import counting
+    from tune.backtest import backtest as run_one
+    from tune.backtest import yardsticks
+    from tune.signal_sources import with_signals
+
+    beside = yardsticks(bars, settings)
+    market = beside[0].result.returns
+    runs = []
+    with counting("Backtests", len(strategies), quiet=quiet or as_json) as advance:
+        for name, strategy in strategies.items():
+            told, notes = with_signals(bars, getattr(strategy, "NEEDS", ()), sources)
+            runs.append(
+                replace(run_one(name, strategy, told, settings, benchmark=market), notes=notes)
+            )
+            advance(name)
+    runs.sort(key=lambda run: (isnan(run.metrics.sharpe), -run.metrics.sharpe))
+    return [*runs, *beside]
+
+
+def _details(
+    run: "StrategyRun",
+    bars: "Bars",
+    strategies: dict[str, "Strategy"],
+    sources: "SignalSources",
+    *,
+    quiet: bool,
+) -> "Details":
+    import numpy as np
+
+    from cluster.cli.laboratory_progress import counting
+    from trading.validation.monte_carlo import resample_returns
+    from trading.validation.sensitivity import cost_sensitivity
+    from tune.backtest import returns_under_costs, weights_of
+    from tune.report.backtest_report import Details
+    from tune.signal_sources import with_signals
+
+    with counting("Resampling", 2, quiet=quiet) as advance:
+        strategy = strategies[run.strategy]
+        told, _ = with_signals(bars, getattr(strategy, "NEEDS", ()), sources)
+        weights = weights_of(run.strategy, strategy, told)
+        costs = cost_sensitivity(*returns_under_costs(weights, bars, run.result.settings))
+        advance("costs")
+        courses = resample_returns(
+            run.result.returns, run.metrics.periods_per_year, np.random.default_rng(SEED)
+        )
+        advance("courses")
+    return Details(courses, costs)
+
+
+def _place(report: Path | None, config: Path | None) -> Path:
+    import time
+
+    from cluster.cli.folders import stamp_of
+
+    if report is not None:
+        return report.absolute()
+    folder = config_of(config).cluster.state_dir / "backtests"
+    return folder / f"{stamp_of(time.time_ns())}.html"
+
+
+def _tell(
+    runs: list["StrategyRun"],
+    bars: "Bars",
+    place: Path,
+    source: str,
+    details: "Details | None",
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the report and print the result."""
+    from cluster.cli.output import note, print_json, print_table
+    from tune.report.backtest_report import COLUMNS, results_of, summary_rows, write_report
+
+    written = write_report(runs, bars, place, source, details)
+    if as_json:
+        print_json(results_of(runs))
+        return
+    print_table(COLUMNS, summary_rows(runs))
+    for run in runs:
+        for text in run.notes:
+            note(f"{run.strategy}: {text}", quiet=quiet)
+    if details is not None:
+        loss = 100 * details.monte_carlo.probability_of_loss
+        note(f"{loss:.1f} % of 10,000 resampled courses end with a loss.", quiet=quiet)
+    note(f"Report: {written}", quiet=quiet)
+
+
+def _through_the_order_path(
+    strategies: dict[str, "Strategy"], bars: "Bars", cash: float, *, as_json: bool, quiet: bool
+) -> None:
+    """Run each strategy through book, strategy, risk, broker, exchange and ledger."""
+    from cluster.cli.output import note, print_json, print_table
+    from tune.report.event_summary import event_figures, run_events
+
+    rows = [run_events(name, one, bars, cash) for name, one in strategies.items()]
+    figures = [event_figures(row) for row in rows]
+    if as_json:
+        print_json(figures)
+        return
+    headings = ("strategy", "return %", "Sharpe", "drawdown %", "fills", "refused", "books agree")
+    print_table(
+        headings,
+        [
+            (
+                each["strategy"],
+                f"{100 * each['metrics']['total_return']:.1f}",
+                f"{each['metrics']['sharpe']:.2f}",
+                f"{100 * each['metrics']['max_drawdown']:.1f}",
+                each["metrics"]["fills"],
+                each["metrics"]["refused"],
+                "yes" if each["metrics"]["books_agree"] else "NO",
+            )
+            for each in figures
+        ],
+    )
+    note("Sized on the initial cash, in whole shares, filled around each close.", quiet=quiet)

@@ -1,0 +1,133 @@
+"""One strategy over history: weights, the vector gear, the figures, and what to hold them against."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from trading.backtest.engine import Actions, run_backtest
+from trading.backtest.result import BacktestResult
+from trading.backtest.settings import BacktestSettings, Costs, Rebalance
+from trading.errors import DataError, TradingError, UsageError
+from trading.indicators.periods import period_starts, row_of_last
+from trading.indicators.rolling import FloatArray
+from trading.metrics.summary import Metrics, metrics_of
+from trading.strategies.strategy import Bars, Strategy
+
+BUY_AND_HOLD, EQUAL_WEIGHT = "buy_and_hold", "equal_weight"
+COST_MULTIPLES = (0.0, 0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StrategyRun:
+    """What one strategy, or one yardstick, made of the bars.
+
+    Attributes
+    ----------
+    params : mapping
+        Every parameter; empty for a yardstick.
+    notes : tuple of str
+        What a reader must know of its inputs.
+    """
+
+    strategy: str
+    params: Mapping[str, Any]
+    result: BacktestResult
+    metrics: Metrics
+    notes: tuple[str, ...] = ()
+
+
+def weights_of(name: str, strategy: Strategy, bars: Bars) -> FloatArray:
+    """Return the strategy's target weights.
+
+    Raises
+    ------
+    UsageError
+        Naming the strategy, if it raised or returned something else than numbers of the right shape.
+    """
+    try:
+        weights = np.asarray(strategy.targets(bars), dtype=np.float64)
+    except TradingError as error:
+        raise type(error)(f"strategy {name!r}: {error}") from error
+    except Exception as error:  # a strategy is a guest: whatever it raises is told in one sentence
+        raise UsageError(
+            f"strategy {name!r} raised {type(error).__name__}: {error}; `trader check` shows where."
+        ) from error
+    if weights.shape != bars.close.shape:
+        raise UsageError(
+            f"strategy {name!r} returned weights of shape {weights.shape} for "
+            f"{bars.close.shape[0]} bars of {bars.close.shape[1]} instruments."
+        )
+    return weights
+
+
+def backtest(
+    name: str,
+    strategy: Strategy,
+    bars: Bars,
+    settings: BacktestSettings,
+    actions: Actions | None = None,
+    benchmark: FloatArray | None = None,
+) -> StrategyRun:
+    """Return the run of one strategy through the vector gear.
+
+    Parameters
+    ----------
+    benchmark : (time,) or None
+        Returns that alpha and beta are measured against.
+
+    Raises
+    ------
+    UsageError, DataError
+        Naming strategy, instrument and bar, when a weight or a price is unusable.
+    """
+    weights = weights_of(name, strategy, bars)
+    try:
+        result = run_backtest(bars, weights, settings, actions)
+    except DataError as error:
+        raise DataError(f"strategy {name!r}: {error}") from error
+    params = msgspec.to_builtins(strategy) if isinstance(strategy, msgspec.Struct) else {}
+    return StrategyRun(name, params, result, metrics_of(result, benchmark=benchmark))
+
+
+def yardsticks(
+    bars: Bars, settings: BacktestSettings, actions: Actions | None = None
+) -> tuple[StrategyRun, ...]:
+    """Return buy-and-hold of equal parts from the first bar, and equal weights renewed every month."""
+    known = np.isfinite(bars.close)
+    first = np.where(known[0], 1.0, 0.0) / max(int(known[0].sum()), 1)
+    hold = np.repeat(first[None, :], len(bars), axis=0)
+    decided = np.maximum(row_of_last(period_starts(bars.ts, 1)), 0)
+    each = np.where(known, 1.0, 0.0) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    equal = each[decided]
+    plain = msgspec.structs.replace(
+        settings,
+        orders=msgspec.structs.replace(settings.orders, rebalance=Rebalance.ON_CHANGE),
+    )
+    monthly = msgspec.structs.replace(
+        settings, orders=msgspec.structs.replace(settings.orders, band=0.02 / bars.close.shape[1])
+    )
+    runs = []
+    for name, weights, config in ((BUY_AND_HOLD, hold, plain), (EQUAL_WEIGHT, equal, monthly)):
+        result = run_backtest(bars, weights, config, actions)
+        runs.append(StrategyRun(name, {}, result, metrics_of(result)))
+    return tuple(runs)
+
+
+def returns_under_costs(
+    weights: FloatArray, bars: Bars, settings: BacktestSettings, actions: Actions | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Return the multiples of the assumed costs, and the annual return under each."""
+    multiples = np.array(COST_MULTIPLES)
+    annual = []
+    for multiple in COST_MULTIPLES:
+        costs = {name: multiple * value for name, value in _fields(settings.costs).items()}
+        scaled = msgspec.structs.replace(settings, costs=Costs(**costs))
+        annual.append(metrics_of(run_backtest(bars, weights, scaled, actions)).annual_return)
+    return multiples, np.array(annual)
+
+
+def _fields(costs: Costs) -> dict[str, float]:
+    return {name: getattr(costs, name) for name in costs.__struct_fields__}

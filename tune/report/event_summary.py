@@ -1,0 +1,62 @@
+"""One strategy through the event gear, and what came of it as figures."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from actors.feeds.sources import PriceTable
+from trading.identifiers import StrategyId
+from trading.metrics.drawdown import max_drawdown
+from trading.metrics.growth import annual_return, total_return
+from trading.metrics.periods_per_year import periods_per_year
+from trading.metrics.ratios import sharpe
+from trading.strategies.strategy import Bars, Strategy
+from tune.event_gear.result import EventResult
+from tune.event_gear.run import run_event_backtest
+from tune.event_gear.settings import EventSettings
+
+
+class EventRun(msgspec.Struct, frozen=True):
+    """One strategy in the event gear."""
+
+    strategy: str
+    params: dict[str, Any]
+    result: EventResult
+
+
+def run_events(name: str, strategy: Strategy, bars: Bars, cash: float) -> EventRun:
+    """Run one strategy alone through the order path that trades.
+
+    Raises
+    ------
+    UsageError
+        If it needs signals, or failed at a bar.
+    """
+    table = PriceTable(
+        bars.ts, bars.instrument_ids, bars.open, bars.high, bars.low, bars.close, bars.volume
+    )
+    settings = EventSettings(initial_cash=Decimal(repr(cash)), decides_ahead=True)
+    result = run_event_backtest({StrategyId(name): strategy}, table, settings)
+    params = msgspec.to_builtins(strategy) if isinstance(strategy, msgspec.Struct) else {}
+    return EventRun(name, params, result)
+
+
+def event_figures(run: EventRun) -> dict[str, Any]:
+    """Return `{strategy, params, metrics}` of an event run."""
+    result = run.result
+    before = np.concatenate([[float(result.initial_cash)], result.equity[:-1]])
+    returns = result.equity / before - 1.0
+    periods = periods_per_year(result.ts)
+    metrics = {
+        "bars": len(result.ts),
+        "total_return": total_return(returns),
+        "annual_return": annual_return(returns, periods),
+        "sharpe": sharpe(returns, periods),
+        "max_drawdown": max_drawdown(returns),
+        "fills": len(result.fills),
+        "refused": len(result.refusals),
+        "books_agree": result.comparison.is_clean,
+    }
+    return {"strategy": run.strategy, "params": run.params, "metrics": metrics}
