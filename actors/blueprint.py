@@ -23,6 +23,8 @@ from trading.exchange.fees import Fees
 from trading.exchange.latency import Latency
 from trading.exchange.liquidity import Liquidity
 from trading.exchange.slippage import Slippage
+from trading.forecasting.informed import live_strategy
+from trading.forecasting.registry import DEFAULT
 from trading.identifiers import (
     AccountId,
     InstrumentId,
@@ -39,17 +41,25 @@ from trading.machine import Machine
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.strategies.bar_strategy import BarStrategy, BarStrategyConfig
-from trading.strategies.registry import build_strategy
 from trading.strategies.strategy import Strategy
 
 
 class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One running strategy. `capital` is a fraction of the account's initial cash."""
+    """One running strategy.
+
+    Attributes
+    ----------
+    capital : Decimal
+        Fraction of the account's initial cash.
+    forecaster : str
+        Name of the forecaster of a strategy that needs forecasts.
+    """
 
     strategy_id: StrategyId
     kind: str
     capital: Decimal
     params: Mapping[str, Any] = {}
+    forecaster: str = DEFAULT
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,7 +244,7 @@ def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | No
             instruments=blueprint.instruments,
             history=blueprint.name("replay"),
         ),
-        build_strategy(plan.kind, plan.params) if ready is None else ready,
+        ready or live_strategy(plan.kind, plan.params, plan.forecaster),
     )
 
 

@@ -1,4 +1,4 @@
-"""Run the benches and print one table; with --write, also into docs/benchmarks.md.
+"""Run the benches and print a table of each; with --write, also into its section of docs/benchmarks.md.
 
     python -m bench [NAME ...] [--write]
 
@@ -19,7 +19,7 @@ from pathlib import Path
 COLUMNS = ("what", "subject", "p50_us", "p99_us", "ratio", "note")
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+BEGIN, END = "<!-- {}: begin -->", "<!-- {}: end -->"
 
 
 def text(value: object) -> str:
@@ -72,19 +72,23 @@ def main() -> None:
     unknown = sorted(set(options.names) - set(known))
     if unknown:
         parser.error(f"no such bench: {', '.join(unknown)}; known: {', '.join(known)}")
-    rows: list[dict[str, object]] = []
     for name in options.names or known:
         print(f"measuring {name} ...", flush=True)
-        rows += measure(name)
-    print()
-    print(machine())
-    print(table(rows))
-    if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, _, rest = page.partition(BEGIN)
-        after = rest.partition(END)[2]
-        measured = f"{BEGIN}\nMeasured {machine()}.\n\n{table(rows)}\n{END}"
-        PAGE.write_text(before + measured + after, encoding="utf-8")
+        measured = f"Measured {machine()}.\n\n{table(measure(name))}"
+        print(measured, flush=True)
+        if options.write:
+            write(name, measured)
+
+
+def write(name: str, measured: str) -> None:
+    """Put one section into the page, in place of the older one."""
+    begin, end = BEGIN.format(name), END.format(name)
+    page = PAGE.read_text(encoding="utf-8")
+    if begin not in page:
+        page = f"{page.rstrip()}\n\n## {name}\n\n{begin}\n{end}\n"
+    before, _, rest = page.partition(begin)
+    after = rest.partition(end)[2]
+    PAGE.write_text(f"{before}{begin}\n{measured}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

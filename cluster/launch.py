@@ -20,9 +20,9 @@ from trading.exchange.fees import Fees
 from trading.exchange.latency import Latency
 from trading.exchange.liquidity import Liquidity
 from trading.exchange.slippage import Slippage
+from trading.forecasting.informed import live_strategy
 from trading.identifiers import AccountId, StrategyId, Venue
 from trading.risk.limits import RiskLimits
-from trading.strategies.registry import build_strategy
 from trading.values import NANOS_PER_SECOND
 
 START_TIMEOUT_S = 90.0
@@ -137,7 +137,7 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
     else:
         groups = placement
     for strategy in blueprint.strategies:
-        build_strategy(strategy.kind, strategy.params)
+        live_strategy(strategy.kind, strategy.params, strategy.forecaster)
     return ClusterPlan(
         name=config.cluster.name,
         namespace=namespace_of(config),
@@ -174,6 +174,7 @@ def blueprint_of(config: Config) -> Blueprint:
                 kind=strategy.kind,
                 capital=strategy.capital,
                 params=strategy.params,
+                forecaster=strategy.forecaster,
             )
             for name, strategy in config.strategies.items()
         ),

@@ -193,11 +193,13 @@ def _command(path: str, command: Any) -> str:
         if option.name != "help"
     ]
     about = " ".join((command.help or "").split())
-    table = _table(("option", "meaning"), options)
+    table = _table(("argument or option", "meaning"), options)
     return f"### {path}\n\n{about}" + (f"\n\n{table}" if options else "")
 
 
 def _spelling(option: Any) -> str:
+    if option.param_type_name == "argument":
+        return f"`{option.metavar or option.name.upper()}`".replace("|", "\\|")
     names = ", ".join(reversed(option.opts))
     value = "" if option.is_flag else f" {option.metavar or 'N'}"
     return f"`{names}{value}`".replace("|", "\\|")

@@ -67,7 +67,10 @@ class EmaCross(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def bars_in_a_row(close: FloatArray) -> FloatArray:
     """Return how many prices there are without a gap, up to and including each row: (time, instrument)."""
     rows = np.arange(1.0, len(close) + 1.0)[:, np.newaxis]
-    row_of_gap: FloatArray = np.maximum.accumulate(np.where(np.isnan(close), rows, 0.0), axis=0)
+    is_missing = np.isnan(close)
+    if not is_missing.any():
+        return np.broadcast_to(rows, close.shape)
+    row_of_gap: FloatArray = np.maximum.accumulate(np.where(is_missing, rows, 0.0), axis=0)
     return rows - row_of_gap
 
 

@@ -99,52 +99,6 @@ class BarsHistory(MarketData, frozen=True, kw_only=True):
     slices: tuple[BarSlice, ...]
 
 
-class Forecast(MarketData, frozen=True, kw_only=True):
-    """What a model expects of one instrument.
-
-    Attributes
-    ----------
-    ts_event : int
-        Close of the last bar that the model has seen (ns UTC).
-    horizon : int
-        How many bars ahead (>= 1).
-    expected_return : float
-        From the close at `ts_event` to `horizon` bars later (fraction).
-    deviation : float
-        Standard deviation of that return (fraction, > 0).
-    model : str
-        Name and version.
-    """
-
-    instrument_id: InstrumentId
-    horizon: int
-    expected_return: float
-    deviation: float
-    model: str
-
-
-class ForecastSlice(MarketData, frozen=True, kw_only=True):
-    """All forecasts made on the bar slice `sequence`; worthless after `deadline` (host time, ns UTC)."""
-
-    forecasts: tuple[Forecast, ...]
-    deadline: int
-
-
-class Sentiment(MarketData, frozen=True, kw_only=True):
-    """Tone of what was written about one instrument up to `ts_event`: -1 (bad) to 1 (good).
-
-    Attributes
-    ----------
-    weight : float
-        How much was written (items, > 0).
-    """
-
-    instrument_id: InstrumentId
-    score: float
-    weight: float = 1.0
-    source: str = ""
-
-
 class MarketSlice(MarketData, frozen=True, kw_only=True):
     """What a replay tells the simulated exchange: the prices of one moment."""
 

@@ -69,12 +69,18 @@ def backtest(
     bars: Bars,
     settings: BacktestSettings,
     actions: Actions | None = None,
+    *,
+    market: Bars | None = None,
     benchmark: FloatArray | None = None,
 ) -> StrategyRun:
     """Return the run of one strategy through the vector gear.
 
     Parameters
     ----------
+    bars : Bars
+        What the strategy looks at.
+    market : Bars or None
+        What is traded, when that is not the same; see `tune.prices.Prices`.
     benchmark : (time,) or None
         Returns that alpha and beta are measured against.
 
@@ -85,7 +91,7 @@ def backtest(
     """
     weights = weights_of(name, strategy, bars)
     try:
-        result = run_backtest(bars, weights, settings, actions)
+        result = run_backtest(market or bars, weights, settings, actions)
     except DataError as error:
         raise DataError(f"strategy {name!r}: {error}") from error
     params = msgspec.to_builtins(strategy) if isinstance(strategy, msgspec.Struct) else {}

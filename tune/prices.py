@@ -1,12 +1,75 @@
-"""Bars for the laboratory: from a price table, for a span of time."""
+"""Prices for the laboratory: from a price table, for a span of time, adjusted where they must be."""
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
 from actors.feeds.sources import PriceTable
+from trading.backtest.engine import Actions
 from trading.errors import DataError, UsageError
+from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """What strategies look at, and what is traded.
+
+    Attributes
+    ----------
+    bars : Bars
+        Adjusted, so that a split is no fall.
+    market : Bars
+        As they were quoted; `bars` itself when there are no actions.
+    actions : Actions or None
+        On the rows of `market`.
+    """
+
+    bars: Bars
+    market: Bars
+    actions: Actions | None = None
+
+
+def prices_of(
+    table: PriceTable, actions: Actions | None = None, start: str = "", end: str = ""
+) -> Prices:
+    """Return the prices of a table from `start` to `end`, see `bars_of`.
+
+    Parameters
+    ----------
+    actions : Actions or None
+        On the rows of the table.
+    """
+    market = bars_of(table, start, end)
+    if actions is None:
+        return Prices(market, market)
+    first = int(np.searchsorted(table.ts, market.ts[0]))
+    rows = slice(first, first + len(market))
+    inside = Actions(actions.splits[rows], actions.dividends[rows])
+    return Prices(adjusted(market, inside), market, inside)
+
+
+def adjusted(market: Bars, actions: Actions) -> Bars:
+    """Return prices as if the newest shares had existed always, and dividends had been reinvested.
+
+    Earlier prices are divided by the splits and multiplied by 1 - dividend / (price before it) of everything
+    that follows (CRSP's method): returns become total returns. A constant factor on all rows of an
+    instrument is what the future adds; decisions that depend on returns alone do not see it.
+    """
+    before = np.vstack([market.close[:1], market.close[:-1]]) / actions.splits
+    paid = np.where(actions.dividends > 0, actions.dividends / before, 0.0)
+    units = _product_of_later(actions.splits)
+    factor = _product_of_later((1.0 - np.nan_to_num(paid)) / actions.splits)
+    prices = {name: getattr(market, name) * factor for name in ("open", "high", "low", "close")}
+    return replace(market, **prices, volume=market.volume * units)
+
+
+def _product_of_later(values: FloatArray) -> FloatArray:
+    """Return the product of all rows behind each row."""
+    reverse = np.cumprod(values[::-1], axis=0)[::-1]
+    product: FloatArray = np.vstack([reverse[1:], np.ones((1, values.shape[1]))])
+    return product
 
 
 def moment_of(text: str, *, is_end: bool = False) -> int:

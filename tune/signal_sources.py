@@ -6,15 +6,15 @@ Nothing is invented silently: what stands in for a missing source says so in a n
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from trading.errors import DataError, UsageError
-from trading.forecasting.forecaster import Forecaster, with_forecast
+from trading.forecasting.forecaster import with_forecast
+from trading.forecasting.registry import DEFAULT, build_forecaster
 from trading.identifiers import symbol_of
 from trading.indicators.returns import simple_returns
 from trading.indicators.rolling import FloatArray, rolling_std
@@ -28,7 +28,6 @@ from trading.strategies.signals import (
 )
 from trading.strategies.strategy import Bars
 
-FORECASTERS = "neural_trader.forecasters"
 TONE_BARS = 63
 DISCLOSURE_DAYS = 45
 """Between the end of a quarter and the disclosure of a Form 13F."""
@@ -50,7 +49,7 @@ class SignalSources:
         for the holdings of the momentum strategy, disclosed every quarter as a 13F filer would.
     """
 
-    forecaster: str = "autoregression"
+    forecaster: str = DEFAULT
     sentiment: str = ""
     holdings: str = ""
 
@@ -70,7 +69,7 @@ def with_signals(
     wanted = set(names) - set(bars.signals)
     notes = []
     if wanted & {FORECAST_RETURN, FORECAST_DEVIATION}:
-        bars = with_forecast(bars, forecaster_named(sources.forecaster))
+        bars = with_forecast(bars, build_forecaster(sources.forecaster))
         notes.append(
             f"Forecasts: {sources.forecaster}, fitted at each month's start on the bars before it."
         )
@@ -84,21 +83,6 @@ def with_signals(
     if missing:
         raise UsageError(f"nothing provides the signal {min(missing)!r} in a backtest.")
     return bars, tuple(notes)
-
-
-def forecaster_named(name: str) -> Forecaster:
-    """Return an installed forecaster with its defaults.
-
-    Raises
-    ------
-    UsageError
-        If there is none of that name.
-    """
-    found = entry_points(group=FORECASTERS, name=name)
-    if not found:
-        known = ", ".join(sorted(entry_points(group=FORECASTERS).names))
-        raise UsageError(f"there is no forecaster {name!r}; known are: {known}.")
-    return cast("Forecaster", next(iter(found)).load()())
 
 
 def price_tone(close: FloatArray) -> FloatArray:

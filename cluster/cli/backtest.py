@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trading.backtest.settings import BacktestSettings
     from trading.strategies.strategy import Bars, Strategy
     from tune.backtest import StrategyRun
+    from tune.prices import Prices
     from tune.report.backtest_report import Details
     from tune.signal_sources import SignalSources
 
@@ -128,14 +129,14 @@ def backtest(
         )
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    bars = _bars(data, symbols, (start, end), config)
+    prices = _prices(data, symbols, (start, end), config)
     if gear is Gear.EVENT:
-        _through_the_order_path(names, bars, cash, as_json=as_json, quiet=quiet)
+        _through_the_order_path(names, prices.bars, cash, forecaster, as_json=as_json, quiet=quiet)
         return
     sources = SignalSources(forecaster, sentiment, holdings)
-    runs = _run_all(names, bars, settings, sources, as_json=as_json, quiet=quiet)
-    details = _details(runs[0], bars, names, sources, quiet=quiet) if len(names) == 1 else None
-    _tell(runs, bars, _place(report, config), data, details, as_json=as_json, quiet=quiet)
+    runs = _run_all(names, prices, settings, sources, as_json=as_json, quiet=quiet)
+    details = _details(runs[0], prices, names, sources, quiet=quiet) if len(names) == 1 else None
+    _tell(runs, prices.bars, _place(report, config), data, details, as_json=as_json, quiet=quiet)
 
 
 def _names(strategy: str, *, every: bool, params: list[str]) -> dict[str, "Strategy"]:
@@ -177,19 +178,26 @@ def _parameters(texts: list[str]) -> dict[str, Any]:
     return found
 
 
-def _bars(data: str, symbols: str, span: tuple[str, str], config: Path | None) -> "Bars":
+def _prices(data: str, symbols: str, span: tuple[str, str], config: Path | None) -> "Prices":
+    """Return the prices of a source; those of the catalogue with the actions stored beside them."""
     from actors.storage.catalogue import Catalogue
-    from actors.storage.price_tables import open_source
-    from tune.prices import bars_of
+    from actors.storage.corporate_actions import action_arrays
+    from actors.storage.price_tables import CATALOGUE, open_source
+    from tune.prices import prices_of
 
     wanted = tuple(each.strip() for each in symbols.split(",") if each.strip())
-    place = str(config_of(config).cluster.state_dir / "catalogue")
-    return bars_of(open_source(data, wanted, Catalogue(place)), *span)
+    catalogue = Catalogue(str(config_of(config).cluster.state_dir / "catalogue"))
+    table = open_source(data, wanted, catalogue)
+    actions = None
+    if data.startswith(CATALOGUE):
+        known = catalogue.actions(data.removeprefix(CATALOGUE).partition("@")[0])
+        actions = None if known.is_empty() else action_arrays(table, known)
+    return prices_of(table, actions, *span)
 
 
 def _run_all(
     strategies: dict[str, "Strategy"],
-    bars: "Bars",
+    prices: "Prices",
     settings: "BacktestSettings",
     sources: "SignalSources",
     *,
@@ -205,15 +213,22 @@ def _run_all(
     from tune.backtest import yardsticks
     from tune.signal_sources import with_signals
 
-    beside = yardsticks(bars, settings)
+    beside = yardsticks(prices.market, settings, prices.actions)
     market = beside[0].result.returns
     runs = []
     with counting("Backtests", len(strategies), quiet=quiet or as_json) as advance:
         for name, strategy in strategies.items():
-            told, notes = with_signals(bars, getattr(strategy, "NEEDS", ()), sources)
-            runs.append(
-                replace(run_one(name, strategy, told, settings, benchmark=market), notes=notes)
+            told, notes = with_signals(prices.bars, getattr(strategy, "NEEDS", ()), sources)
+            run = run_one(
+                name,
+                strategy,
+                told,
+                settings,
+                prices.actions,
+                market=prices.market,
+                benchmark=market,
             )
+            runs.append(replace(run, notes=notes))
             advance(name)
     runs.sort(key=lambda run: (isnan(run.metrics.sharpe), -run.metrics.sharpe))
     return [*runs, *beside]
@@ -221,7 +236,7 @@ def _run_all(
 
 def _details(
     run: "StrategyRun",
-    bars: "Bars",
+    prices: "Prices",
     strategies: dict[str, "Strategy"],
     sources: "SignalSources",
     *,
@@ -238,9 +253,11 @@ def _details(
 
     with counting("Resampling", 2, quiet=quiet) as advance:
         strategy = strategies[run.strategy]
-        told, _ = with_signals(bars, getattr(strategy, "NEEDS", ()), sources)
+        told, _ = with_signals(prices.bars, getattr(strategy, "NEEDS", ()), sources)
         weights = weights_of(run.strategy, strategy, told)
-        costs = cost_sensitivity(*returns_under_costs(weights, bars, run.result.settings))
+        costs = cost_sensitivity(
+            *returns_under_costs(weights, prices.market, run.result.settings, prices.actions)
+        )
         advance("costs")
         courses = resample_returns(
             run.result.returns, run.metrics.periods_per_year, np.random.default_rng(SEED)
@@ -289,13 +306,19 @@ def _tell(
 
 
 def _through_the_order_path(
-    strategies: dict[str, "Strategy"], bars: "Bars", cash: float, *, as_json: bool, quiet: bool
+    strategies: dict[str, "Strategy"],
+    bars: "Bars",
+    cash: float,
+    forecaster: str,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Run each strategy through book, strategy, risk, broker, exchange and ledger."""
     from cluster.cli.output import note, print_json, print_table
     from tune.report.event_summary import event_figures, run_events
 
-    rows = [run_events(name, one, bars, cash) for name, one in strategies.items()]
+    rows = [run_events(name, one, bars, cash, forecaster) for name, one in strategies.items()]
     figures = [event_figures(row) for row in rows]
     if as_json:
         print_json(figures)

@@ -285,6 +285,10 @@ class StrategyConfig(Section):
         default=Decimal(1), description="Fraction of the account's equity that it may use."
     )
     params: dict[str, Any] = Field(default={}, description="Parameters of the strategy.")
+    forecaster: str = Field(
+        default="autoregression",
+        description="Who forecasts for a strategy that needs it: `autoregression`, `drift`, or yours.",
+    )
 
 
 class LoggingConfig(Section):

@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 
 from actors.feeds.sources import PriceTable
+from trading.forecasting.informed import informed
+from trading.forecasting.registry import build_forecaster
 from trading.identifiers import StrategyId
 from trading.metrics.drawdown import max_drawdown
 from trading.metrics.growth import annual_return, total_return
@@ -26,19 +28,22 @@ class EventRun(msgspec.Struct, frozen=True):
     result: EventResult
 
 
-def run_events(name: str, strategy: Strategy, bars: Bars, cash: float) -> EventRun:
+def run_events(name: str, strategy: Strategy, bars: Bars, cash: float, forecaster: str) -> EventRun:
     """Run one strategy alone through the order path that trades.
 
     Raises
     ------
+    ConfigError
+        If it needs signals that no forecaster gives.
     UsageError
-        If it needs signals, or failed at a bar.
+        If it failed at a bar.
     """
+    told = informed(name, strategy, build_forecaster(forecaster))
     table = PriceTable(
         bars.ts, bars.instrument_ids, bars.open, bars.high, bars.low, bars.close, bars.volume
     )
     settings = EventSettings(initial_cash=Decimal(repr(cash)), decides_ahead=True)
-    result = run_event_backtest({StrategyId(name): strategy}, table, settings)
+    result = run_event_backtest({StrategyId(name): told}, table, settings)
     params = msgspec.to_builtins(strategy) if isinstance(strategy, msgspec.Struct) else {}
     return EventRun(name, params, result)
 
