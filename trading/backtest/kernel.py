@@ -148,13 +148,15 @@ def _close_all(row: int, market: Market, rules: Rules, books: Books) -> float:
 def _write(row: int, books: Books) -> None:
     """Write down the close, and begin the sums of the next bar."""
     account, written = books.account[0], books.closes[row]
+    net = gross = 0.0
     for column in range(books.positions.shape[0]):
         position = books.positions[column]
         books.units[row, column] = position.units
         if position.units != 0.0:
             value = position.units * position.last
-            written.net += value
-            written.gross += abs(value)
+            net += value
+            gross += abs(value)
+    written.net, written.gross = net, gross
     written.cash = account.cash
     written.traded, account.traded = account.traded, 0.0
     written.commission, account.commission = account.commission, 0.0

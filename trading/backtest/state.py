@@ -209,6 +209,6 @@ def new_books(
         account=account,
         log=Log(np.zeros(room, FILL), np.zeros(room, TRADE)),
         equity=np.empty(rows),
-        closes=np.zeros(kept, CLOSE),
+        closes=np.empty(kept, CLOSE),
         units=np.empty((kept, columns)),
     )
