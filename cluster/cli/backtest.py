@@ -2,11 +2,13 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cluster.cli.laboratory_options import DataOption, FromOption, SymbolsOption, ToOption
 from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
+from cluster.cli.strategy_inputs import ParamOption, parameters_of, prices_of_source
 
 if TYPE_CHECKING:
     from trading.backtest.settings import BacktestSettings
@@ -38,20 +40,11 @@ def backtest(
     ] = "",
     *,
     all_: Annotated[bool, typer.Option("--all", help="Every installed strategy.")] = False,
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeat for more."),
-    ] = None,
-    data: Annotated[
-        str, typer.Option("--data", metavar="SOURCE", help="sp500, a file, or catalogue:NAME[@5m].")
-    ] = "sp500",
-    symbols: Annotated[
-        str, typer.Option("--symbols", metavar="A,B", help="These symbols alone.")
-    ] = "",
-    start: Annotated[
-        str, typer.Option("--from", metavar="DATE", help="First day: YYYY, YYYY-MM or YYYY-MM-DD.")
-    ] = "",
-    end: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day, included.")] = "",
+    param: ParamOption = None,
+    data: DataOption = "sp500",
+    symbols: SymbolsOption = "",
+    start: FromOption = "",
+    end: ToOption = "",
     gear: Annotated[
         Gear, typer.Option("--gear", help="vector, or event: the order path that trades.")
     ] = Gear.VECTOR,
@@ -129,13 +122,15 @@ def backtest(
         )
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    prices = _prices(data, symbols, (start, end), config)
+    prices = prices_of_source(data, symbols, (start, end), config)
     if gear is Gear.EVENT:
         _through_the_order_path(names, prices.bars, cash, forecaster, as_json=as_json, quiet=quiet)
         return
     sources = SignalSources(forecaster, sentiment, holdings)
     runs = _run_all(names, prices, settings, sources, as_json=as_json, quiet=quiet)
-    details = _details(runs[0], prices, names, sources, quiet=quiet) if len(names) == 1 else None
+    details = None
+    if len(names) == 1:
+        details = _details(runs[0], prices, names, sources, as_json=as_json, quiet=quiet)
     _tell(runs, prices.bars, _place(report, config), data, details, as_json=as_json, quiet=quiet)
 
 
@@ -157,42 +152,7 @@ def _names(strategy: str, *, every: bool, params: list[str]) -> dict[str, "Strat
         if params:
             raise UsageError("--param needs one strategy, not --all.")
         return {name: build_strategy(name, {}) for name in known_strategies()}
-    return {Path(strategy).stem: load_strategy(strategy, _parameters(params))}
-
-
-def _parameters(texts: list[str]) -> dict[str, Any]:
-    """Read `name=value`; a value is a TOML value or plain text."""
-    import tomllib
-
-    from trading.errors import UsageError
-
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise UsageError(f"--param {text!r}: write NAME=VALUE, for example top_k=3.")
-        try:
-            found[name.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = value
-    return found
-
-
-def _prices(data: str, symbols: str, span: tuple[str, str], config: Path | None) -> "Prices":
-    """Return the prices of a source; those of the catalogue with the actions stored beside them."""
-    from actors.storage.catalogue import Catalogue
-    from actors.storage.corporate_actions import action_arrays
-    from actors.storage.price_tables import CATALOGUE, open_source
-    from tune.prices import prices_of
-
-    wanted = tuple(each.strip() for each in symbols.split(",") if each.strip())
-    catalogue = Catalogue(str(config_of(config).cluster.state_dir / "catalogue"))
-    table = open_source(data, wanted, catalogue)
-    actions = None
-    if data.startswith(CATALOGUE):
-        known = catalogue.actions(data.removeprefix(CATALOGUE).partition("@")[0])
-        actions = None if known.is_empty() else action_arrays(table, known)
-    return prices_of(table, actions, *span)
+    return {Path(strategy).stem: load_strategy(strategy, parameters_of(params))}
 
 
 def _run_all(
@@ -208,7 +168,7 @@ def _run_all(
     from dataclasses import replace
     from math import isnan
 
-    from cluster.cli.laboratory_progress import counting
+    from cluster.cli.meter import meter
     from tune.backtest import backtest as run_one
     from tune.backtest import yardsticks
     from tune.signal_sources import with_signals
@@ -216,8 +176,8 @@ def _run_all(
     beside = yardsticks(prices.market, settings, prices.actions)
     market = beside[0].result.returns
     runs = []
-    with counting("Backtests", len(strategies), quiet=quiet or as_json) as advance:
-        for name, strategy in strategies.items():
+    with meter("Backtests", len(strategies), plain=as_json, quiet=quiet) as show:
+        for done, (name, strategy) in enumerate(strategies.items(), 1):
             told, notes = with_signals(prices.bars, getattr(strategy, "NEEDS", ()), sources)
             run = run_one(
                 name,
@@ -229,7 +189,7 @@ def _run_all(
                 benchmark=market,
             )
             runs.append(replace(run, notes=notes))
-            advance(name)
+            show(done, name)
     runs.sort(key=lambda run: (isnan(run.metrics.sharpe), -run.metrics.sharpe))
     return [*runs, *beside]
 
@@ -240,29 +200,30 @@ def _details(
     strategies: dict[str, "Strategy"],
     sources: "SignalSources",
     *,
+    as_json: bool,
     quiet: bool,
 ) -> "Details":
     import numpy as np
 
-    from cluster.cli.laboratory_progress import counting
+    from cluster.cli.meter import meter
     from trading.validation.monte_carlo import resample_returns
     from trading.validation.sensitivity import cost_sensitivity
     from tune.backtest import returns_under_costs, weights_of
     from tune.report.backtest_report import Details
     from tune.signal_sources import with_signals
 
-    with counting("Resampling", 2, quiet=quiet) as advance:
+    with meter("Resampling", 2, plain=as_json, quiet=quiet) as show:
         strategy = strategies[run.strategy]
         told, _ = with_signals(prices.bars, getattr(strategy, "NEEDS", ()), sources)
         weights = weights_of(run.strategy, strategy, told)
         costs = cost_sensitivity(
             *returns_under_costs(weights, prices.market, run.result.settings, prices.actions)
         )
-        advance("costs")
+        show(1, "costs")
         courses = resample_returns(
             run.result.returns, run.metrics.periods_per_year, np.random.default_rng(SEED)
         )
-        advance("courses")
+        show(2, "courses")
     return Details(courses, costs)
 
 

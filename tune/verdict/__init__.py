@@ -1,0 +1,1 @@
+"""Whether a strategy may be believed: no look into the future, the memory that it claims, sane weights."""
