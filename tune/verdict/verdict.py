@@ -82,10 +82,10 @@ def judge(
         lambda: contract.unknown_prices_get_no_weight(targets, bars),
     )
     findings = [first]
-    for done, (check, run) in enumerate(zip(CHECKS, runs, strict=True), 1):
+    for number, (check, run) in enumerate(zip(CHECKS, runs, strict=True), 1):
         found, problem = _attempt(check, run)
         findings.append(problem if found is None else found)
-        on_check(done, check)
+        on_check(number, check)
     return done(findings)
 
 
