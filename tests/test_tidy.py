@@ -17,6 +17,8 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 IMPURE = {"ray", "zmq", "asyncio", "random", "time", "socket", "threading", "sqlite3", "redis"}
+FOR_USERS = {"actors.storage.event_streams"}
+"""What a user's own program calls: recorded events for `run_event_replay` (docs/data.md)."""
 STARTED_BY_NAME = {"cluster.reference"}
 """Run with `python -m` by the Makefile."""
 
@@ -68,13 +70,20 @@ def test_no_file_is_longer_than_a_person_reads_at_once() -> None:
 
 
 def test_no_function_is_longer_than_a_screen() -> None:
+    """A command's options are its signature: there the body counts."""
     long = {
         f"{relative(path)}:{node.name}": length
         for path in FILES
         for node in functions(path)
-        if (length := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
+        if (length := length_of(path, node)) > FUNCTION_LINES_MAX
     }
     assert long == {}
+
+
+def length_of(path: Path, node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    is_command = path.is_relative_to(ROOT / "cluster" / "cli")
+    first = node.body[0].lineno if is_command else node.lineno
+    return (node.end_lineno or first) - first + 1
 
 
 def test_no_file_or_folder_has_a_name_that_says_nothing() -> None:
@@ -88,7 +97,7 @@ def test_every_module_is_used(graph: grimp.ImportGraph) -> None:
     The indicators are a library: users' strategies import them.
     """
     used = {name for name in graph.modules if name.startswith("trading.indicators.")}
-    used |= declared_entry_points() | STARTED_BY_NAME | imported_by("bench")
+    used |= FOR_USERS | declared_entry_points() | STARTED_BY_NAME | imported_by("bench")
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in FILES}
     plain = {name for name in modules if not name.endswith("__init__")}
     dead = {

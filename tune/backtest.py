@@ -9,14 +9,15 @@ import numpy as np
 
 from trading.backtest.engine import Actions, run_backtest
 from trading.backtest.result import BacktestResult
-from trading.backtest.settings import BacktestSettings, Costs, Rebalance
-from trading.errors import DataError, TradingError, UsageError
+from trading.backtest.settings import BacktestSettings, Costs, Exits, Rebalance
+from trading.errors import ConfigError, DataError, UsageError
 from trading.indicators.periods import period_starts, row_of_last
 from trading.indicators.rolling import FloatArray
 from trading.metrics.summary import Metrics, metrics_of
 from trading.strategies.strategy import Bars, Strategy
 
 BUY_AND_HOLD, EQUAL_WEIGHT = "buy_and_hold", "equal_weight"
+NUDGE = 1e-9
 COST_MULTIPLES = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -49,11 +50,12 @@ def weights_of(name: str, strategy: Strategy, bars: Bars) -> FloatArray:
     """
     try:
         weights = np.asarray(strategy.targets(bars), dtype=np.float64)
-    except TradingError as error:
+    except (ConfigError, DataError, UsageError) as error:
         raise type(error)(f"strategy {name!r}: {error}") from error
     except Exception as error:  # a strategy is a guest: whatever it raises is told in one sentence
+        reason = str(error).partition("\n")[0]
         raise UsageError(
-            f"strategy {name!r} raised {type(error).__name__}: {error}; `trader check` shows where."
+            f"strategy {name!r} raised {type(error).__name__}: {reason}; `trader check` shows where."
         ) from error
     if weights.shape != bars.close.shape:
         raise UsageError(
@@ -101,23 +103,26 @@ def backtest(
 def yardsticks(
     bars: Bars, settings: BacktestSettings, actions: Actions | None = None
 ) -> tuple[StrategyRun, ...]:
-    """Return buy-and-hold of equal parts from the first bar, and equal weights renewed every month."""
+    """Return buy-and-hold of equal parts from the first bar, and equal weights renewed every month.
+
+    Neither has exits: they are what doing nothing, and next to nothing, would have earned.
+    """
     known = np.isfinite(bars.close)
     first = np.where(known[0], 1.0, 0.0) / max(int(known[0].sum()), 1)
     hold = np.repeat(first[None, :], len(bars), axis=0)
-    decided = np.maximum(row_of_last(period_starts(bars.ts, 1)), 0)
+    months = period_starts(bars.ts, 1)
+    decided = np.maximum(row_of_last(months), 0)
     each = np.where(known, 1.0, 0.0) / np.maximum(known.sum(axis=1, keepdims=True), 1)
-    equal = each[decided]
+    # A weight that stays the same is not renewed; every other month is smaller by nothing that counts.
+    equal = each[decided] * (1.0 - NUDGE * (np.cumsum(months) % 2))[:, None]
     plain = msgspec.structs.replace(
         settings,
+        exits=Exits(),
         orders=msgspec.structs.replace(settings.orders, rebalance=Rebalance.ON_CHANGE),
     )
-    monthly = msgspec.structs.replace(
-        settings, orders=msgspec.structs.replace(settings.orders, band=0.02 / bars.close.shape[1])
-    )
     runs = []
-    for name, weights, config in ((BUY_AND_HOLD, hold, plain), (EQUAL_WEIGHT, equal, monthly)):
-        result = run_backtest(bars, weights, config, actions)
+    for name, weights in ((BUY_AND_HOLD, hold), (EQUAL_WEIGHT, equal)):
+        result = run_backtest(bars, weights, plain, actions)
         runs.append(StrategyRun(name, {}, result, metrics_of(result)))
     return tuple(runs)
 

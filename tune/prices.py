@@ -84,6 +84,7 @@ def moment_of(text: str, *, is_end: bool = False) -> int:
     try:
         numbers = [int(part) for part in parts]
         year, month, day = (*numbers, 1, 1)[:3] if len(numbers) <= 3 else (0, 0, 0)
+        datetime(year, month, day, tzinfo=UTC)  # before an end moves on: there is no month 0
         if is_end and len(numbers) == 1:
             year += 1
         elif is_end and len(numbers) == 2:

@@ -130,14 +130,14 @@ def _disclosed(bars: Bars) -> list[Holding]:
     """Return what a filer who follows momentum would have disclosed."""
     weights = build_strategy("momentum", {}).targets(bars)
     days = [datetime.fromtimestamp(ts / 1e9, UTC).date() for ts in bars.ts.tolist()]
+    has_held = np.logical_or.accumulate(weights.any(axis=1))
     lines = []
     for row in range(len(days) - 1):
-        if (days[row].month - 1) // 3 != (days[row + 1].month - 1) // 3 and weights[row].any():
+        if (days[row].month - 1) // 3 != (days[row + 1].month - 1) // 3 and has_held[row]:
             known = date.fromordinal(days[row].toordinal() + DISCLOSURE_DAYS)
             lines += [
                 Holding(days[row], known, symbol_of(name), float(weights[row, column]))
                 for column, name in enumerate(bars.instrument_ids)
-                if weights[row, column]
             ]
     return lines
 
@@ -145,6 +145,7 @@ def _disclosed(bars: Bars) -> list[Holding]:
 def _scores(file: str, bars: Bars) -> FloatArray:
     """Return the newest score of each instrument since the bar before: (time, instrument)."""
     frame = _read(file, ("time", "symbol", "score"))
+    _require_numbers(file, frame, "score")
     tone = np.full(bars.close.shape, np.nan)
     columns = {symbol_of(name): i for i, name in enumerate(bars.instrument_ids)}
     for line, (moment, symbol, score) in enumerate(frame.sort("time").iter_rows(), 2):
@@ -162,6 +163,10 @@ def _holdings(file: str) -> tuple[list[Holding], HoldingUnit]:
     if len(units) != 1:
         raise DataError(f"{file}: there must be one column `value`, `shares` or `weight`.")
     unit = units[0]
+    _require_numbers(file, known, unit)
+    for name in ("report_date", "disclosed_date"):
+        if known[name].dtype != pl.Date:
+            raise DataError(f"{file}: column {name!r} holds {known[name][0]!r}; write YYYY-MM-DD.")
     rows = known.select("report_date", "disclosed_date", "symbol", unit).iter_rows()
     return [Holding(*row) for row in rows], unit
 
@@ -183,6 +188,13 @@ def _read(file: str, columns: tuple[str, ...]) -> pl.DataFrame:
     if bad:
         raise DataError(f"{file}: column {bad[0]!r} has empty cells.")
     return frame if "score" not in columns else frame.select(columns)
+
+
+def _require_numbers(file: str, frame: pl.DataFrame, column: str) -> None:
+    if not frame[column].dtype.is_numeric():
+        numbers = frame[column].cast(pl.String).cast(pl.Float64, strict=False)
+        bad = int(numbers.is_null().arg_max() or 0)
+        raise DataError(f"{file}: column {column!r} holds {frame[column][bad]!r}, not a number.")
 
 
 def _nanoseconds(file: str, line: int, moment: Any) -> int:

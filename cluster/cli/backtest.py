@@ -105,6 +105,19 @@ def backtest(
     from trading.errors import UsageError
     from tune.signal_sources import SignalSources
 
+    if gear is Gear.EVENT:
+        _refuse_unused(
+            {
+                "--report": report,
+                "--fee-bps": fee_bps,
+                "--stop-loss": stop_loss,
+                "--take-profit": take_profit,
+                "--trailing-stop": trailing_stop,
+                "--long-only": long_only,
+                "--sentiment": sentiment,
+                "--holdings": holdings,
+            }
+        )
     names = _names(strategy, every=all_, params=param or [])
     try:
         settings = BacktestSettings(
@@ -122,7 +135,7 @@ def backtest(
         )
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    prices = prices_of_source(data, symbols, (start, end), config)
+    prices = prices_of_source(config_of(config), data, symbols, (start, end))
     if gear is Gear.EVENT:
         _through_the_order_path(names, prices.bars, cash, forecaster, as_json=as_json, quiet=quiet)
         return
@@ -132,6 +145,21 @@ def backtest(
     if len(names) == 1:
         details = _details(runs[0], prices, names, sources, as_json=as_json, quiet=quiet)
     _tell(runs, prices.bars, _place(report, config), data, details, as_json=as_json, quiet=quiet)
+
+
+def _refuse_unused(options: dict[str, object]) -> None:
+    """The event gear trades under the assumptions of its exchange; do not pretend otherwise.
+
+    Raises
+    ------
+    UsageError
+        Naming an option that was given and says nothing to it.
+    """
+    from trading.errors import UsageError
+
+    for option, value in options.items():
+        if value:
+            raise UsageError(f"{option} says nothing to the event gear; leave it out.")
 
 
 def _names(strategy: str, *, every: bool, params: list[str]) -> dict[str, "Strategy"]:
@@ -277,9 +305,17 @@ def _through_the_order_path(
 ) -> None:
     """Run each strategy through book, strategy, risk, broker, exchange and ledger."""
     from cluster.cli.output import note, print_json, print_table
+    from trading.errors import ConfigError
     from tune.report.event_summary import event_figures, run_events
 
-    rows = [run_events(name, one, bars, cash, forecaster) for name, one in strategies.items()]
+    rows = []
+    for name, one in strategies.items():
+        try:
+            rows.append(run_events(name, one, bars, cash, forecaster))
+        except ConfigError as error:
+            if len(strategies) == 1:
+                raise
+            note(f"left out: {error}", quiet=quiet)
     figures = [event_figures(row) for row in rows]
     if as_json:
         print_json(figures)

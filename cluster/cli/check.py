@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cluster.cli.laboratory_options import DataOption, FromOption, SymbolsOption, ToOption
-from cluster.cli.options import ConfigOption, JsonOption, QuietOption
+from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
 from cluster.cli.strategy_inputs import ParamOption, parameters_of, prices_of_source
 from cluster.exit_codes import ExitCode
 
@@ -41,7 +41,7 @@ def check(
     from tune.verdict.verdict import CHECKS, judge
 
     guest = load_strategy(strategy, parameters_of(param or []))
-    bars = prices_of_source(data, symbols, (start, end), config).bars
+    bars = prices_of_source(config_of(config), data, symbols, (start, end)).bars
     if not start and not end:
         bars = bars.rows(max(0, len(bars) - max(BARS, 2 * guest.lookback)), len(bars))
     told, notes = with_signals(bars, getattr(guest, "NEEDS", ()), SignalSources())

@@ -90,20 +90,15 @@ def material_of(
         If the strategy, the source, a symbol or a date is wrong.
     """
     from actors.feeds.sources import SP500
-    from actors.storage.catalogue import Catalogue
-    from actors.storage.price_tables import open_source
+    from cluster.cli.strategy_inputs import prices_of_source
     from tune.objective import strategy_of
-    from tune.prices import prices_of
     from tune.signal_sources import SignalSources, with_signals
 
     needs = getattr(strategy_of(strategy, {}), "NEEDS", ())
-    wanted = tuple(each.strip() for each in symbols.split(",") if each.strip())
-    catalogue = Catalogue(str(config.cluster.state_dir / "catalogue"))
-    table = open_source(data, wanted, catalogue)
-    prices = prices_of(table, _actions(catalogue, data, table), *span)
+    prices = prices_of_source(config, data, symbols, span)
     bars, notes = with_signals(prices.bars, needs, SignalSources())
     start, end = span
-    words = [data, ",".join(wanted), start and f"from {start}", end and f"to {end}"]
+    words = [data, symbols, start and f"from {start}", end and f"to {end}"]
     told = (*notes, SURVIVORS) if data == SP500 else notes
     return Material(bars, " ".join(word for word in words if word), told)
 
@@ -202,13 +197,3 @@ def connected(config: "Config", cores: int | None = None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
-
-
-def _actions(catalogue: Any, data: str, table: Any) -> Any:
-    from actors.storage.corporate_actions import action_arrays
-    from actors.storage.price_tables import CATALOGUE
-
-    if not data.startswith(CATALOGUE):
-        return None
-    known = catalogue.actions(data.removeprefix(CATALOGUE).partition("@")[0])
-    return None if known.is_empty() else action_arrays(table, known)

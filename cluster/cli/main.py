@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from cluster.cli import backtest, check, config, data, doctor, kill, lifecycle, observe, replay, run
+from cluster.cli import (
+    backtest,
+    check,
+    config,
+    data,
+    doctor,
+    kill,
+    lifecycle,
+    observe,
+    replay,
+    run,
+    sweep,
+    tune,
+)
 from cluster.cli.options import JsonOption
 from cluster.exit_codes import ExitCode
 from trading.errors import TradingError
@@ -27,6 +40,8 @@ app.command("kill")(kill.kill)
 app.command("replay")(replay.replay)
 app.command("backtest")(backtest.backtest)
 app.command("check")(check.check)
+app.command("tune")(tune.tune)
+app.command("sweep", context_settings=sweep.SETTINGS)(sweep.sweep)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")

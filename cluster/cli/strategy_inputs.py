@@ -1,13 +1,11 @@
 """What a strategy is run with: its parameters, and prices from any source."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.options import config_of
-
 if TYPE_CHECKING:
+    from cluster.config import Config
     from tune.prices import Prices
 
 ParamOption = Annotated[
@@ -40,15 +38,13 @@ def parameters_of(texts: list[str]) -> dict[str, Any]:
     return found
 
 
-def prices_of_source(
-    data: str, symbols: str, span: tuple[str, str], config: Path | None
-) -> "Prices":
+def prices_of_source(config: "Config", data: str, symbols: str, span: tuple[str, str]) -> "Prices":
     """Return the prices of a source; those of the catalogue with the actions stored beside them.
 
     Raises
     ------
-    DataError, UsageError, ConfigError
-        If the source, a symbol, a date or the configuration is wrong.
+    DataError, UsageError
+        If the source, a symbol or a date is wrong.
     """
     from actors.storage.catalogue import Catalogue
     from actors.storage.corporate_actions import action_arrays
@@ -56,7 +52,7 @@ def prices_of_source(
     from tune.prices import prices_of
 
     wanted = tuple(each.strip() for each in symbols.split(",") if each.strip())
-    catalogue = Catalogue(str(config_of(config).cluster.state_dir / "catalogue"))
+    catalogue = Catalogue(str(config.cluster.state_dir / "catalogue"))
     table = open_source(data, wanted, catalogue)
     actions = None
     if data.startswith(CATALOGUE):

@@ -105,7 +105,7 @@ def test_when_writing_fails_the_old_report_is_still_whole(
         self.open("w").close()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", torn)
+    monkeypatch.setattr(Path, "write_bytes", torn)
     with pytest.raises(UsageError, match="No space left on device"):
         write_report(traded_run.result, path)
     assert path.read_text() == "old"

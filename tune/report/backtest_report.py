@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from trading.backtest.settings import BacktestSettings
+from trading.errors import UsageError
 from trading.identifiers import symbol_of
 from trading.metrics.drawdown import worst_drawdowns
 from trading.metrics.monthly import monthly_table
@@ -19,7 +21,7 @@ from trading.validation.monte_carlo import MonteCarlo
 from trading.validation.sensitivity import CostSensitivity
 from tune.backtest import StrategyRun
 from tune.report import charts
-from tune.report.page import facts, figures, page, table, write_page
+from tune.report.page import facts, figures, page, table, write_files
 
 TRADES_MAX = 200
 """Longer lists of trades show their newest rows and say so; the Parquet file has all."""
@@ -84,10 +86,18 @@ def write_report(
     UsageError
         If a file cannot be written.
     """
-    written = write_page(report_html(runs, bars, source, details), path)
-    written.with_suffix(".json").write_bytes(msgspec.json.encode(results_of(runs)))
-    courses(runs).write_parquet(written.with_suffix(".parquet"))
-    return written
+    if path.suffix in {".json", ".parquet"}:
+        raise UsageError(f"{path} is the name of a file beside the report; name the page *.html.")
+    table_of_courses = BytesIO()
+    courses(runs).write_parquet(table_of_courses)
+    write_files(
+        {
+            path: report_html(runs, bars, source, details).encode(),
+            path.with_suffix(".json"): msgspec.json.encode(results_of(runs)),
+            path.with_suffix(".parquet"): table_of_courses.getvalue(),
+        }
+    )
+    return path.absolute()
 
 
 def results_of(runs: Sequence[StrategyRun]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from trading.metrics.growth import annual_return, total_return
 from trading.metrics.periods_per_year import periods_per_year
 from trading.metrics.ratios import sharpe
 from trading.strategies.strategy import Bars, Strategy
+from tune.backtest import weights_of
 from tune.event_gear.result import EventResult
 from tune.event_gear.run import run_event_backtest
 from tune.event_gear.settings import EventSettings
@@ -39,6 +40,7 @@ def run_events(name: str, strategy: Strategy, bars: Bars, cash: float, forecaste
         If it failed at a bar.
     """
     told = informed(name, strategy, build_forecaster(forecaster))
+    weights_of(name, told, bars)  # a strategy that fails is told apart from a run that does
     table = PriceTable(
         bars.ts, bars.instrument_ids, bars.open, bars.high, bars.low, bars.close, bars.volume
     )

@@ -1,7 +1,10 @@
 """The parts of every report: page, facts, table, figure; and how a page is written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from errno import EISDIR
 from html import escape
+from os import strerror
 from pathlib import Path
 from typing import Any
 
@@ -39,23 +42,36 @@ def page(title: str, body: str) -> str:
 
 
 def write_page(html: str, path: Path) -> Path:
-    """Write a page and return its absolute path; one that was there stays until then.
+    """Write a page and return its absolute path; one that was there stays until then."""
+    write_files({path: html.encode()})
+    return path.absolute()
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files of one folder, all or none; those that were there stay until all are ready.
 
     Raises
     ------
     UsageError
         If the file cannot be written.
     """
+    partial = {path: path.with_name(f".{path.name}.partial") for path in contents}
+    path = next(iter(contents))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(html, encoding="utf-8")
-        partial.replace(path)
+        for path, content in contents.items():
+            if path.is_dir():
+                raise IsADirectoryError(EISDIR, strerror(EISDIR))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial[path].write_bytes(content)
+        for path in contents:
+            partial[path].replace(path)
     except OSError as error:
+        for each in partial.values():
+            with suppress(OSError):
+                each.unlink()
         raise UsageError(
             f"the report cannot be written to {path} ({error.strerror}); choose another --report."
         ) from None
-    return path.absolute()
 
 
 def facts(items: Iterable[tuple[str, str, str]]) -> str:
