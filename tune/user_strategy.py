@@ -27,16 +27,29 @@ def load_strategy(text: str, parameters: Mapping[str, object]) -> Strategy:
     UsageError
         If there is no such strategy, file or class, or the file cannot be imported.
     ConfigError
-        If a parameter is unknown or out of its range.
+        If a parameter is unknown or out of its range, or the lookback is no number of bars.
     """
     path, _, class_name = text.partition(":")
     if not path.endswith(".py"):
         return build_strategy(text, parameters)
     kind = _class_of(_module(Path(path).expanduser()), path, class_name)
+    strategy = _built(kind, parameters)
+    lookback: Any = strategy.lookback
+    if not isinstance(lookback, int) or isinstance(lookback, bool) or lookback < 1:
+        raise ConfigError(
+            f"Strategy {kind.__name__!r}: lookback must be a whole number of bars, 1 or more, "
+            f"got {lookback!r}."
+        )
+    return strategy
+
+
+def _built(kind: Any, parameters: Mapping[str, object]) -> Strategy:
     try:
         strategy: Strategy = kind(**parameters)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"Strategy {kind.__name__!r}: {error}.") from error
+    except TradingError:
+        raise
+    except Exception as error:  # the class is a guest too
+        raise ConfigError(f"Strategy {kind.__name__!r}: {str(error).rstrip('.')}.") from error
     return strategy
 
 
@@ -68,7 +81,7 @@ def _class_of(module: ModuleType, path: str, name: str) -> Any:
         if isinstance(each, type)
         and each.__module__ == module.__name__
         and hasattr(each, "targets")
-        and hasattr(each, "lookback")
+        and (hasattr(each, "lookback") or "lookback" in each.__annotations__)
     }
     if name:
         if name not in found:

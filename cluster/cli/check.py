@@ -54,6 +54,7 @@ def check(
                 "params": verdict.params,
                 "passed": verdict.passed,
                 "findings": verdict.findings,
+                "notes": notes,
             }
         )
     else:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_name_is_an_installed_strategy() -> None:
 
 
 def test_only_class_of_a_file_is_found(tmp_path: Path) -> None:
-    strategy = load_strategy(written(tmp_path, GOOD), {"size": 0.25})
+    strategy: Any = load_strategy(written(tmp_path, GOOD), {"size": 0.25})
     assert strategy.lookback == 3
     assert strategy.size == 0.25
 
@@ -77,3 +78,29 @@ def test_wrong_parameter_is_a_configuration_error(
 ) -> None:
     with pytest.raises(ConfigError, match="Strategy 'Mine'"):
         load_strategy(written(tmp_path, GOOD), parameters)
+
+
+@pytest.mark.parametrize("lookback", ["0", "None", "2.5", "True"])
+def test_lookback_that_is_no_number_of_bars_is_told(tmp_path: Path, lookback: str) -> None:
+    file = written(tmp_path, GOOD.replace("lookback = 3", f"lookback = {lookback}"))
+    with pytest.raises(ConfigError, match="lookback must be a whole number of bars, 1 or more"):
+        load_strategy(file, {})
+
+
+def test_whatever_a_constructor_raises_is_told(tmp_path: Path) -> None:
+    file = written(tmp_path, GOOD.replace("self.size = size", "{}['size']"))
+    with pytest.raises(ConfigError, match="Strategy 'Mine': 'size'"):
+        load_strategy(file, {})
+
+
+def test_dataclass_whose_lookback_is_a_parameter_is_found(tmp_path: Path) -> None:
+    text = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Mine:
+    lookback: int
+    def targets(self, bars):
+        return bars.close * 0.0
+"""
+    assert load_strategy(written(tmp_path, text), {"lookback": 7}).lookback == 7

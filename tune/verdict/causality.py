@@ -3,123 +3,118 @@
 Source of the last: freqtrade's `recursive-analysis`, as an idea: results that depend on how much history was loaded.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-
 import numpy as np
 
 from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars
-from tune.verdict.finding import Finding
+from tune.verdict.finding import Finding, found_at
+from tune.verdict.questions import Targets, telling_rows
 
 TOLERANCE = 1e-9
 SETTLED = 1e-6
 """A difference of weights below this is none to a trader."""
-SCRAMBLED = 3.0
-
-Targets = Callable[[Bars], FloatArray]
+ENDS = 5
+"""Bars at which the warm-up is looked at."""
 
 
 def batch_equals_live(
     targets: Targets, lookback: int, bars: Bars, batch: FloatArray, rows: list[int]
 ) -> Finding:
     """Compare the batch with the last row of the trailing window at each of `rows`."""
+    check = "batch equals live"
+    rows = [row for row in rows if row >= lookback - 1]
     for row in rows:
-        if row < lookback - 1:
-            continue
         live = targets(bars.rows(row - lookback + 1, row + 1))[-1]
         gap = np.abs(live - batch[row])
         if not gap.max() <= TOLERANCE:
-            return Finding(
-                check="batch equals live",
-                passed=False,
-                text=f"{_place(bars, row, int(gap.argmax()))}: the last {lookback} bars give "
-                f"{live[gap.argmax()]:g}, all history {batch[row, gap.argmax()]:g}; the strategy looks "
-                "ahead, or needs more bars than its lookback says.",
+            column = int(gap.argmax())
+            text = (
+                f"the last {lookback:,} bars give {live[column]:g}, all history "
+                f"{batch[row, column]:g}; the strategy looks ahead, or needs more bars than its "
+                "lookback says."
             )
-    count = sum(row >= lookback - 1 for row in rows)
-    return Finding(
-        check="batch equals live",
-        passed=True,
-        text=f"The trailing window gives the weights of the batch at {count:,} bars.",
-    )
+            return found_at(check, bars, row, column, text)
+    text = f"The trailing window gives the weights of the batch at {len(rows):,} bars."
+    return Finding(check=check, passed=True, text=text)
 
 
 def future_changes_nothing(
     targets: Targets, bars: Bars, batch: FloatArray, rows: list[int]
 ) -> Finding:
     """Cut the future off, and put another in its place: no row before may change."""
+    check = "no look into the future"
     for row in rows:
-        for kind, changed in (
-            ("cut off", bars.rows(0, row + 1)),
-            ("scrambled", scrambled(bars, row)),
-        ):
+        futures = {
+            "cut off": bars.rows(0, row + 1),
+            "replaced by higher prices": scrambled(bars, row, 3.0),
+            "replaced by lower prices": scrambled(bars, row, 1.0 / 3.0),
+        }
+        for kind, changed in futures.items():
             before = targets(changed)[: row + 1]
             gap = np.abs(before - batch[: row + 1])
             if not gap.max(initial=0.0) <= TOLERANCE:
-                at, column = np.unravel_index(int(gap.argmax()), gap.shape)
-                return Finding(
-                    check="no look into the future",
-                    passed=False,
-                    text=f"{_place(bars, int(at), int(column))}: the weight changes from "
-                    f"{batch[at, column]:g} to {before[at, column]:g} when everything behind bar "
-                    f"{row + 1} is {kind}.",
+                at, column = (int(i) for i in np.unravel_index(int(gap.argmax()), gap.shape))
+                text = (
+                    f"the weight changes from {batch[at, column]:g} to {before[at, column]:g} when "
+                    f"everything after bar {row + 1} is {kind}."
                 )
-    return Finding(
-        check="no look into the future",
-        passed=True,
-        text=f"Nothing changed when the future was cut off or scrambled at {len(rows):,} bars.",
-    )
+                return found_at(check, bars, at, column, text)
+    text = f"Nothing changed when the future was cut off or replaced at {len(rows):,} bars."
+    return Finding(check=check, passed=True, text=text)
 
 
 def warm_up(targets: Targets, lookback: int, bars: Bars, batch: FloatArray) -> Finding:
-    """Find how many bars the last row needs until it no longer depends on where history begins."""
-    last = len(bars) - 1
-    lengths = [lookback]
-    while lengths[-1] < len(bars):
-        lengths.append(min(2 * lengths[-1], len(bars)))
-    gaps = {
-        length: float(
-            np.abs(targets(bars.rows(last - length + 1, last + 1))[-1] - batch[last]).max()
-        )
-        for length in lengths
-        if length <= len(bars)
-    }
-    settled = [
-        length for length in gaps if max(gaps[each] for each in gaps if each >= length) < SETTLED
-    ]
-    passed = bool(settled) and settled[0] == lookback
-    return Finding(
-        check="warm-up",
-        passed=passed,
-        text=(
-            f"The last bar is settled after {settled[0] if settled else len(bars):,} bars; the lookback "
-            f"is {lookback:,}, where the largest difference is {gaps.get(lookback, float('nan')):.2g}."
-        ),
+    """Find how many bars a row needs until it no longer depends on where history begins."""
+    ends = telling_rows(batch, max(lookback, len(bars) // 2), len(bars), ENDS)
+    gaps = _gaps_by_length(targets, lookback, bars, batch, ends)
+    lengths = sorted(gaps)
+    needed = next(
+        (each for each in lengths if all(gaps[more] < SETTLED for more in lengths if more >= each)),
+        None,
     )
+    known = f"settle after {needed:,} bars" if needed else f"do not settle in {lengths[-1]:,} bars"
+    text = (
+        f"Weights {known}; the lookback is {lookback:,}, where they differ by "
+        f"{gaps[lookback]:.2g} at most, at {len(ends)} bars."
+    )
+    return Finding(check="warm-up", passed=needed == lookback, text=text)
 
 
-def scrambled(bars: Bars, row: int) -> Bars:
-    """Return bars whose rows behind `row` run backwards, three times as high; signals turned around."""
-    behind = slice(row + 1, None)
+def _gaps_by_length(
+    targets: Targets, lookback: int, bars: Bars, batch: FloatArray, ends: list[int]
+) -> dict[int, float]:
+    """Largest difference from all history for windows of `lookback` bars, twice as many, and so on.
 
-    def change(array: FloatArray, factor: float) -> FloatArray:
+    A window that is all history would differ by nothing and tell nothing: it is left out.
+    """
+    gaps: dict[int, float] = {}
+    length = lookback
+    while any(length <= end for end in ends):
+        gaps[length] = max(
+            float(np.abs(targets(bars.rows(end - length + 1, end + 1))[-1] - batch[end]).max())
+            for end in ends
+            if length <= end
+        )
+        length *= 2
+    return gaps
+
+
+def scrambled(bars: Bars, row: int, factor: float) -> Bars:
+    """Return bars whose rows after `row` run backwards, times `factor`; signals change their sign."""
+    after = slice(row + 1, None)
+
+    def change(array: FloatArray, times: float) -> FloatArray:
         changed = array.copy()
-        changed[behind] = array[behind][::-1] * factor
+        changed[after] = array[after][::-1] * times
         return changed
 
     return Bars(
         bars.ts,
         bars.instrument_ids,
-        close=change(bars.close, SCRAMBLED),
-        open=change(bars.open, SCRAMBLED),
-        high=change(bars.high, SCRAMBLED),
-        low=change(bars.low, SCRAMBLED),
-        volume=change(bars.volume, SCRAMBLED),
+        close=change(bars.close, factor),
+        open=change(bars.open, factor),
+        high=change(bars.high, factor),
+        low=change(bars.low, factor),
+        volume=change(bars.volume, factor),
         signals={name: change(array, -1.0) for name, array in bars.signals.items()},
     )
-
-
-def _place(bars: Bars, row: int, column: int) -> str:
-    day = datetime.fromtimestamp(int(bars.ts[row]) // 10**9, UTC).date()
-    return f"{bars.instrument_ids[column]} at bar {row + 1} ({day})"
