@@ -29,12 +29,15 @@ class StrategyRun:
     ----------
     params : mapping
         Every parameter; empty for a yardstick.
+    weights : (time, instrument)
+        What was decided at each close.
     notes : tuple of str
         What a reader must know of its inputs.
     """
 
     strategy: str
     params: Mapping[str, Any]
+    weights: FloatArray
     result: BacktestResult
     metrics: Metrics
     notes: tuple[str, ...] = ()
@@ -97,7 +100,7 @@ def backtest(
     except DataError as error:
         raise DataError(f"strategy {name!r}: {error}") from error
     params = msgspec.to_builtins(strategy) if isinstance(strategy, msgspec.Struct) else {}
-    return StrategyRun(name, params, result, metrics_of(result, benchmark=benchmark))
+    return StrategyRun(name, params, weights, result, metrics_of(result, benchmark=benchmark))
 
 
 def yardsticks(
@@ -123,7 +126,7 @@ def yardsticks(
     runs = []
     for name, weights in ((BUY_AND_HOLD, hold), (EQUAL_WEIGHT, equal)):
         result = run_backtest(bars, weights, plain, actions)
-        runs.append(StrategyRun(name, {}, result, metrics_of(result)))
+        runs.append(StrategyRun(name, {}, weights, result, metrics_of(result)))
     return tuple(runs)
 
 

@@ -143,7 +143,7 @@ def backtest(
     runs = _run_all(names, prices, settings, sources, as_json=as_json, quiet=quiet)
     details = None
     if len(names) == 1:
-        details = _details(runs[0], prices, names, sources, as_json=as_json, quiet=quiet)
+        details = _details(runs[0], prices, as_json=as_json, quiet=quiet)
     _tell(runs, prices.bars, _place(report, config), data, details, as_json=as_json, quiet=quiet)
 
 
@@ -222,30 +222,18 @@ def _run_all(
     return [*runs, *beside]
 
 
-def _details(
-    run: "StrategyRun",
-    prices: "Prices",
-    strategies: dict[str, "Strategy"],
-    sources: "SignalSources",
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> "Details":
+def _details(run: "StrategyRun", prices: "Prices", *, as_json: bool, quiet: bool) -> "Details":
     import numpy as np
 
     from cluster.cli.meter import meter
     from trading.validation.monte_carlo import resample_returns
     from trading.validation.sensitivity import cost_sensitivity
-    from tune.backtest import returns_under_costs, weights_of
+    from tune.backtest import returns_under_costs
     from tune.report.backtest_report import Details
-    from tune.signal_sources import with_signals
 
     with meter("Resampling", 2, plain=as_json, quiet=quiet) as show:
-        strategy = strategies[run.strategy]
-        told, _ = with_signals(prices.bars, getattr(strategy, "NEEDS", ()), sources)
-        weights = weights_of(run.strategy, strategy, told)
         costs = cost_sensitivity(
-            *returns_under_costs(weights, prices.market, run.result.settings, prices.actions)
+            *returns_under_costs(run.weights, prices.market, run.result.settings, prices.actions)
         )
         show(1, "costs")
         courses = resample_returns(
