@@ -43,6 +43,14 @@ class StrategyRun:
     notes: tuple[str, ...] = ()
 
 
+def fields_of(strategy: Strategy) -> dict[str, Any]:
+    """Return the parameters of a strategy that is a struct; nothing is known of another's."""
+    fields: dict[str, Any] = (
+        msgspec.to_builtins(strategy) if isinstance(strategy, msgspec.Struct) else {}
+    )
+    return fields
+
+
 def weights_of(name: str, strategy: Strategy, bars: Bars) -> FloatArray:
     """Return the strategy's target weights.
 
@@ -99,8 +107,9 @@ def backtest(
         result = run_backtest(market or bars, weights, settings, actions)
     except DataError as error:
         raise DataError(f"strategy {name!r}: {error}") from error
-    params = msgspec.to_builtins(strategy) if isinstance(strategy, msgspec.Struct) else {}
-    return StrategyRun(name, params, weights, result, metrics_of(result, benchmark=benchmark))
+    return StrategyRun(
+        name, fields_of(strategy), weights, result, metrics_of(result, benchmark=benchmark)
+    )
 
 
 def yardsticks(

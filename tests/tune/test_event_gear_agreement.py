@@ -37,9 +37,9 @@ from trading.identifiers import StrategyId
 from trading.instruments import Instrument
 from trading.strategies.mean_reversion import MeanReversion
 from trading.strategies.momentum import Momentum
-from trading.strategies.strategy import Bars
 from tune.event_gear.run import run_event_backtest
 from tune.event_gear.settings import EventSettings
+from tune.prices import bars_of
 
 SYMBOLS = ("AAPL", "BAC", "JNJ", "KO", "MSFT", "XOM")
 ROWS = 900
@@ -76,18 +76,6 @@ def table() -> PriceTable:
     rows = slice(len(whole) - ROWS, None)
     fields = (whole.open, whole.high, whole.low, whole.close, whole.volume)
     return PriceTable(whole.ts[rows], whole.instrument_ids, *(field[rows] for field in fields))
-
-
-def bars_of(table: PriceTable) -> Bars:
-    return Bars(
-        table.ts,
-        table.instrument_ids,
-        table.close,
-        table.open,
-        table.high,
-        table.low,
-        table.volume,
-    )
 
 
 def bound_of(result, close: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from trading.metrics.growth import annual_return, total_return
 from trading.metrics.periods_per_year import periods_per_year
 from trading.metrics.ratios import sharpe
 from trading.strategies.strategy import Bars, Strategy
-from tune.backtest import weights_of
+from tune.backtest import fields_of, weights_of
 from tune.event_gear.result import EventResult
 from tune.event_gear.run import run_event_backtest
 from tune.event_gear.settings import EventSettings
@@ -46,8 +46,7 @@ def run_events(name: str, strategy: Strategy, bars: Bars, cash: float, forecaste
     )
     settings = EventSettings(initial_cash=Decimal(repr(cash)), decides_ahead=True)
     result = run_event_backtest({StrategyId(name): told}, table, settings)
-    params = msgspec.to_builtins(strategy) if isinstance(strategy, msgspec.Struct) else {}
-    return EventRun(name, params, result)
+    return EventRun(name, fields_of(strategy), result)
 
 
 def event_figures(run: EventRun) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from trading.errors import DataError
 from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars, Strategy
+from tune.backtest import fields_of
 from tune.verdict import causality, contract, stability
 from tune.verdict.finding import Finding
 from tune.verdict.questions import StrategyFailed, answer, asking, telling_rows
@@ -79,8 +80,7 @@ def judge(
 def parameters_of(strategy: Strategy) -> dict[str, Any]:
     """Return the parameters by name: the fields of a struct, else the plain public attributes."""
     if isinstance(strategy, msgspec.Struct):
-        fields: dict[str, Any] = msgspec.to_builtins(strategy)
-        return fields
+        return fields_of(strategy)
     return {
         name: value
         for name, value in getattr(strategy, "__dict__", {}).items()
