@@ -53,6 +53,8 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
         Fraction of the account's initial cash.
     forecaster : str
         Name of the forecaster of a strategy that needs forecasts.
+    signals : mapping of kind to source
+        Published facts that it reads, see `trading.forecasting.informed.live_strategy`.
     """
 
     strategy_id: StrategyId
@@ -60,6 +62,7 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     capital: Decimal
     params: Mapping[str, Any] = {}
     forecaster: str = DEFAULT
+    signals: Mapping[str, str] = {}
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +238,9 @@ def _book(blueprint: Blueprint) -> Machine:
 
 
 def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | None) -> Machine:
+    signals: Mapping[str, str] = plan.signals
+    if ready is None:
+        ready, signals = live_strategy(plan.kind, plan.params, plan.forecaster, plan.signals)
     return BarStrategy(
         BarStrategyConfig(
             strategy_id=plan.strategy_id,
@@ -243,8 +249,9 @@ def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | No
             capital=plan.capital * blueprint.initial_cash,
             instruments=blueprint.instruments,
             history=blueprint.name("replay"),
+            signals=signals,
         ),
-        ready or live_strategy(plan.kind, plan.params, plan.forecaster),
+        ready,
     )
 
 

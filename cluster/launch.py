@@ -137,7 +137,7 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
     else:
         groups = placement
     for strategy in blueprint.strategies:
-        live_strategy(strategy.kind, strategy.params, strategy.forecaster)
+        live_strategy(strategy.kind, strategy.params, strategy.forecaster, strategy.signals)
     return ClusterPlan(
         name=config.cluster.name,
         namespace=namespace_of(config),
@@ -175,6 +175,7 @@ def blueprint_of(config: Config) -> Blueprint:
                 capital=strategy.capital,
                 params=strategy.params,
                 forecaster=strategy.forecaster,
+                signals=strategy.signals,
             )
             for name, strategy in config.strategies.items()
         ),

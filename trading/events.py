@@ -186,3 +186,65 @@ class VenueRequestReceived(Event, frozen=True, kw_only=True):
     kind: str
     client_order_id: str
     payload: bytes
+
+
+class SignalPublished(Event, frozen=True, kw_only=True):
+    """Base of what a person, a model or another account tells strategies about one instrument.
+
+    `ts_event` is when it became known, in market time. A source writes to the shared stream
+    `signals:<source>`; see `trading.strategies.published`.
+    """
+
+    source: str
+    instrument_id: InstrumentId
+
+
+class SentimentPublished(SignalPublished, frozen=True, kw_only=True):
+    """Tone of what was written about an instrument: `score` from -1 (bad) to 1 (good)."""
+
+    score: Decimal
+
+
+class ForecastPublished(SignalPublished, frozen=True, kw_only=True):
+    """What a model expects of an instrument.
+
+    Attributes
+    ----------
+    expected_return : Decimal
+        Simple return over the horizon (fraction).
+    deviation : Decimal
+        Standard deviation of that return (fraction, > 0).
+    horizon_bars : int
+        Length of the horizon (bars, >= 1).
+    expires_at : int
+        Market time (ns UTC) after which nobody may trade on it.
+    model : str
+        Name and version, for example `nhits@3`.
+    """
+
+    expected_return: Decimal
+    deviation: Decimal
+    horizon_bars: int
+    expires_at: int
+    model: str = ""
+
+
+class LeaderTraded(SignalPublished, frozen=True, kw_only=True):
+    """A trade of the account that a mirror follows; `source` names the leader.
+
+    Attributes
+    ----------
+    trade_id : TradeId
+        Applied once by (source, `trade_id`).
+    quantity : Decimal
+        Signed units: > 0 bought, < 0 sold.
+    price : Decimal
+        Of one unit (> 0).
+    capital : Decimal
+        The leader's capital after the trade (> 0, in the currency of the price).
+    """
+
+    trade_id: TradeId
+    quantity: Decimal
+    price: Decimal
+    capital: Decimal

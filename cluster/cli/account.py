@@ -1,5 +1,6 @@
 """Orders, positions and fills as rows: from the running actors, or from the journal."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ ORDER_KEYS = (
     "ts_last", "client_order_id", "strategy_id", "instrument_id", "side", "quantity",
     "filled_qty", "avg_px", "status", "code", "purpose",
 )  # fmt: skip
+POLL_S = 0.2
+"""How often a stream that is followed is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +108,50 @@ def rows_of_journal(config: "Config", until: int | None = None) -> AccountRows:
     )
 
 
-def _events(config: "Config", until: int | None) -> Iterator[Any]:
+def follow_fills(config: "Config") -> Iterator[Row]:
+    """Yield the account's fills, the oldest first, then each new one as it happens; never ends.
+
+    Each has the account's `capital` after it: cash, and every position at the price of its last fill.
+
+    Raises
+    ------
+    JournalError
+        If the journal cannot be used, or a record does not fit the chain.
+    """
+    from decimal import Decimal
+
+    from trading.account import Account
+    from trading.events import OrderFilled
+    from trading.identifiers import InstrumentId
+
+    account = Account(config.account.initial_cash)
+    prices: dict[InstrumentId, Decimal] = {}
+    for event in _events(config, until=None, is_endless=True):
+        if isinstance(event, OrderFilled) and not account.has_fill(event.trade_id):
+            realized = account.apply_fill(event)
+            prices[event.instrument_id] = event.last_px
+            yield {**_fill(event, realized), "capital": account.equity(prices)}
+
+
+def _events(config: "Config", until: int | None, *, is_endless: bool = False) -> Iterator[Any]:
+    """Yield the facts of the account's stream; an endless one waits for the next."""
     from actors.journal.open import open_journal
     from trading.codec import decode
     from trading.identifiers import AccountId, Venue, account_stream
 
     stream = account_stream(Venue(config.account.venue), AccountId(config.account.account_id))
     journal = open_journal(config.cluster.journal)
+    after = 0
     try:
-        for record in journal.read(stream):
-            if until is not None and record.seq > until:
+        while True:
+            for record in journal.read(stream, after):
+                if until is not None and record.seq > until:
+                    return
+                after = record.seq
+                yield decode(record.payload)
+            if not is_endless:
                 return
-            yield decode(record.payload)
+            time.sleep(POLL_S)
     finally:
         journal.close()
 

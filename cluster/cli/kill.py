@@ -12,7 +12,7 @@ from cluster.exit_codes import ExitCode
 if TYPE_CHECKING:
     from cluster.config import Config
     from cluster.view import VenueKillReport
-    from trading.events import KillSwitchReset, KillSwitchTripped
+    from trading.identifiers import StreamName
 
 NOT_REACHED = "the cluster does not answer: open orders may still be at the venue; look there"
 
@@ -63,6 +63,7 @@ def _confirm(account: str, *, reset: bool, yes: bool) -> None:
 
 def _trip(config: "Config", reason: str, *, flatten: bool, as_json: bool) -> None:
     from cluster.cli.output import note, print_json
+    from cluster.cli.shared_facts import append_shared_facts
     from cluster.client import connect
     from cluster.view import VenueKillReport
     from trading.errors import ClusterUnreachable
@@ -77,7 +78,7 @@ def _trip(config: "Config", reason: str, *, flatten: bool, as_json: bool) -> Non
         event = KillSwitchTripped(
             ts_event=now, ts_init=now, actor="operator", reason=reason, flatten=flatten
         )
-        _record(config, event)
+        append_shared_facts(config, _stream(config), [event])
         note(f"The kill switch is latched in the journal; no actor confirmed it: {error}")
         if not isinstance(error, ClusterUnreachable):
             raise
@@ -103,6 +104,7 @@ def _print_reports(reports: "list[VenueKillReport]") -> None:
 
 def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
     from cluster.cli.output import note, print_json
+    from cluster.cli.shared_facts import append_shared_facts
     from cluster.client import connect
     from trading.errors import ClusterUnreachable
     from trading.events import KillSwitchReset
@@ -112,7 +114,7 @@ def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
     except ClusterUnreachable:
         now = time.time_ns()
         event = KillSwitchReset(ts_event=now, ts_init=now, actor="operator", reason=reason)
-        _record(config, event)
+        append_shared_facts(config, _stream(config), [event])
         note("The cluster is down; the reset is in the journal and counts when it starts.")
     if as_json:
         print_json({"latched": False})
@@ -120,18 +122,7 @@ def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
         typer.echo("The kill switch is reset: trading may go on.")
 
 
-def _record(config: "Config", event: "KillSwitchTripped | KillSwitchReset") -> None:
-    """Append to the configured journal, and to that of a newer `trader run`, which may be going on."""
-    from actors.journal.open import open_journal
-    from cluster.cli.folders import config_of_newest_journal
-    from trading.codec import encode
+def _stream(config: "Config") -> "StreamName":
     from trading.identifiers import StreamName
 
-    newest = config_of_newest_journal(config) or config
-    stream = StreamName(f"kill:{config.account.account_id}")
-    for url in dict.fromkeys((newest.cluster.journal, config.cluster.journal)):
-        journal = open_journal(url)
-        try:
-            journal.append_shared(stream, [encode(event)], event.ts_init)
-        finally:
-            journal.close()
+    return StreamName(f"kill:{config.account.account_id}")

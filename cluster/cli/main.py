@@ -13,6 +13,7 @@ from cluster.cli import (
     kill,
     lifecycle,
     observe,
+    publish,
     replay,
     run,
     sweep,
@@ -36,6 +37,7 @@ app.command("status")(observe.status)
 app.command("orders")(observe.orders)
 app.command("positions")(observe.positions)
 app.command("fills")(observe.fills)
+app.command("publish")(publish.publish)
 app.command("kill")(kill.kill)
 app.command("replay")(replay.replay)
 app.command("backtest")(backtest.backtest)

@@ -1,6 +1,8 @@
 """`trader status`, `orders`, `positions`, `fills`: look at a running cluster, or at its journal."""
 
-from typing import TYPE_CHECKING, Any
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -70,14 +72,36 @@ def fills(
     config: ConfigOption = None,
     address: AddressOption = None,
     limit: LimitOption = 20,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", help="JSON lines: every fill, then each new one; no end."),
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Show the newest fills."""
     from cluster.cli.tables import print_fills
 
+    if follow:
+        _follow_fills(config, address)
+        return
     rows = _rows(config, address, quiet=quiet)
     _show(rows, "fills", rows.fills[:limit], print_fills, as_json=as_json)
+
+
+def _follow_fills(path: "Path | None", address: str | None) -> None:
+    import msgspec
+
+    from cluster.cli.account import follow_fills
+    from cluster.cli.folders import config_of_newest_journal
+
+    settings = config_of(path, address)
+    try:
+        for row in follow_fills(config_of_newest_journal(settings) or settings):
+            sys.stdout.write(msgspec.json.encode(row, enc_hook=str).decode() + "\n")
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _rows(path: "Path | None", address: str | None, *, quiet: bool) -> "AccountRows":

@@ -289,6 +289,11 @@ class StrategyConfig(Section):
         default="autoregression",
         description="Who forecasts for a strategy that needs it: `autoregression`, `drift`, or yours.",
     )
+    signals: dict[str, Name] = Field(
+        default={},
+        description="Published signals that it reads: `forecast`, `leader` or `sentiment` -> source; "
+        "see `trader publish`.",
+    )
 
 
 class LoggingConfig(Section):

@@ -1,4 +1,4 @@
-"""A strategy that needs forecasts, with its forecaster beside it: together they need bars alone.
+"""A strategy as it trades: with its forecaster beside it, and the sources of what is published to it.
 
 The forecast is made where the decision is, so nothing is late and no message can be lost; live trading, the event
 gear and a backtest see the same numbers.
@@ -11,9 +11,11 @@ from trading.errors import ConfigError
 from trading.forecasting.forecaster import Forecaster, with_forecast
 from trading.forecasting.registry import DEFAULT, build_forecaster
 from trading.indicators.rolling import FloatArray
+from trading.strategies.published import SIGNALS_OF
 from trading.strategies.registry import build_strategy
-from trading.strategies.signals import FORECAST_DEVIATION, FORECAST_RETURN
 from trading.strategies.strategy import Bars, Strategy
+
+FORECASTS = frozenset(SIGNALS_OF["forecast"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,51 @@ class Informed:
         return weights
 
 
+def live_strategy(
+    kind: str,
+    parameters: Mapping[str, object],
+    forecaster: str = DEFAULT,
+    signals: Mapping[str, str] | None = None,
+) -> tuple[Strategy, Mapping[str, str]]:
+    """Return an installed strategy as it trades, and the source of each kind of fact that it reads.
+
+    Forecasts come from the forecaster beside it, unless `signals` names a source of forecasts. What else it
+    needs is read from a source that is called like the kind, unless `signals` names another.
+
+    Parameters
+    ----------
+    signals : mapping of kind to source
+        Sources of published facts, also of those that the strategy can do without.
+
+    Raises
+    ------
+    UsageError
+        If there is no such strategy or forecaster.
+    ConfigError
+        If a parameter is wrong, there is no such kind, or nothing publishes a signal that it needs.
+    """
+    strategy = build_strategy(kind, parameters)
+    sources = dict(signals or {})
+    unknown = sorted(set(sources) - set(SIGNALS_OF))
+    if unknown:
+        raise ConfigError(
+            f"Strategy {kind!r}: there is no published signal {unknown[0]!r}; "
+            f"there are {', '.join(SIGNALS_OF)}."
+        )
+    needs = set(getattr(strategy, "NEEDS", ()))
+    if needs & FORECASTS and "forecast" not in sources:
+        strategy, needs = Informed(strategy, build_forecaster(forecaster)), needs - FORECASTS
+    for published, names in SIGNALS_OF.items():
+        if needs & set(names):
+            sources.setdefault(published, published)
+    given = {name for published in sources for name in SIGNALS_OF[published]}
+    if needs - given:
+        raise ConfigError(
+            f"Strategy {kind!r} needs the signal {min(needs - given)!r}, which nobody can publish."
+        )
+    return strategy, sources
+
+
 def informed(name: str, strategy: Strategy, forecaster: Forecaster) -> Strategy:
     """Return a strategy that needs bars alone: itself, or with the forecaster that it needs.
 
@@ -44,25 +91,10 @@ def informed(name: str, strategy: Strategy, forecaster: Forecaster) -> Strategy:
         If it needs a signal that no forecaster gives.
     """
     needs = set(getattr(strategy, "NEEDS", ()))
-    other = sorted(needs - {FORECAST_RETURN, FORECAST_DEVIATION})
+    other = sorted(needs - FORECASTS)
     if other:
         raise ConfigError(
             f"Strategy {name!r} needs the signal {other[0]!r}, for which the order path has no source "
             "yet; the vector gear of `trader backtest` has one."
         )
     return Informed(strategy, forecaster) if needs else strategy
-
-
-def live_strategy(
-    kind: str, parameters: Mapping[str, object], forecaster: str = DEFAULT
-) -> Strategy:
-    """Return an installed strategy as it can trade: on bars alone.
-
-    Raises
-    ------
-    UsageError
-        If there is no such strategy or forecaster.
-    ConfigError
-        If a parameter is wrong, or it needs a signal that no forecaster gives.
-    """
-    return informed(kind, build_strategy(kind, parameters), build_forecaster(forecaster))

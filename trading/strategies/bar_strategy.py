@@ -1,6 +1,7 @@
 """The machine that runs a bar strategy live: window, decision, orders, watermark."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from trading.codec import digest_of
 from trading.commands import RequestBars, SubmitOrder, Watermark
 from trading.data import BarsHistory, BarSlice
 from trading.effects import Append, Effect, Send
-from trading.events import Event, OrderDenied
+from trading.events import Event, OrderDenied, SignalPublished
 from trading.execution import Occasion, PlannerConfig, plan
 from trading.identifiers import (
     AccountId,
@@ -28,7 +29,8 @@ from trading.messages import Message
 from trading.outcomes import LinkDown, LinkUp, Started
 from trading.refusals import RefusalCode
 from trading.strategies.own_orders import OwnOrders
-from trading.strategies.strategy import Strategy
+from trading.strategies.published import PublishedSignals
+from trading.strategies.strategy import Bars, Strategy
 from trading.strategies.window import Window
 
 WEIGHT_MAX = 10.0
@@ -44,6 +46,8 @@ class BarStrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
         What a weight of 1 is worth, in account currency.
     history : MachineName
         Who answers `RequestBars`.
+    signals : mapping of kind to source
+        What the strategy reads of what is published (`trading.strategies.published`).
     """
 
     strategy_id: StrategyId
@@ -52,6 +56,7 @@ class BarStrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
     capital: Decimal
     instruments: tuple[Instrument, ...]
     history: MachineName
+    signals: Mapping[str, str] = {}
 
 
 class BarStrategy:
@@ -77,10 +82,12 @@ class BarStrategy:
         self._risk = machine_name("risk", config.account_id)
         self._orders = OwnOrders(config.strategy_id)
         self._window = Window(tuple(self._instruments), strategy.lookback)
+        self._published = PublishedSignals(config.signals, tuple(self._instruments))
         self._waiting: BarSlice | None = None
         self._is_risk_up = False
         self._targets: dict[InstrumentId, float] = {}
         self._decided = 0
+        self._decided_at = 0
         self._sent = 0
         self._ignored = 0
         self._disabled = ""
@@ -97,7 +104,7 @@ class BarStrategy:
     def follows(self) -> tuple[StreamName, ...]:
         config = self.config
         account = account_stream(config.venue, config.account_id)
-        return (account, StreamName(f"risk:{config.account_id}"))
+        return (account, StreamName(f"risk:{config.account_id}"), *self._published.streams)
 
     @property
     def subscribes(self) -> tuple[str, ...]:
@@ -120,7 +127,10 @@ class BarStrategy:
         return []
 
     def apply(self, event: Event) -> None:
-        self._orders.apply(event)
+        if isinstance(event, SignalPublished):
+            self._published.apply(event, self._decided_at)
+        else:
+            self._orders.apply(event)
 
     def view(self) -> Mapping[str, Any]:
         return {
@@ -138,6 +148,7 @@ class BarStrategy:
             "denials": dict(sorted(self._orders.denials.items())),
             "targets": {str(k): v for k, v in sorted(self._targets.items()) if v},
             "ignored_slices": self._ignored,
+            "published": self._published.view(),
         }
 
     def state_hash(self) -> str:
@@ -180,13 +191,15 @@ class BarStrategy:
 
     def _request_history(self, now: int) -> Effect:
         count = self._window.length
+        if self.config.signals:
+            count += 1  # the bar before the window dates what is published
         return Send(self.config.history, RequestBars(ts_init=now, count=count, reply_to=self.name))
 
     # -- decisions
 
     def _decide(self, slice_: BarSlice, now: int) -> list[Effect]:
         """Send the orders that this slice calls for, and the watermark behind them."""
-        self._decided = slice_.sequence
+        self._decided, self._decided_at = slice_.sequence, slice_.ts_event
         self._orders.forget_expired(now)
         effects: list[Effect] = []
         weights = self._weights(slice_)
@@ -207,7 +220,7 @@ class BarStrategy:
         if self._disabled or not self._window.is_full:
             return None
         try:
-            row = np.asarray(self._strategy.targets(self._window.bars()), dtype=float)[-1]
+            row = np.asarray(self._strategy.targets(self._bars()), dtype=float)[-1]
         except Exception as error:  # a strategy is a guest: whatever it raises stays here
             self._disable(f"raised {type(error).__name__}: {error}", slice_)
             return None
@@ -216,6 +229,12 @@ class BarStrategy:
             self._disable(problem, slice_)
             return None
         return dict(zip(self._window.instrument_ids, row.tolist(), strict=True))
+
+    def _bars(self) -> Bars:
+        bars = self._window.bars()
+        if not self.config.signals:
+            return bars
+        return replace(bars, signals=self._published.signals(bars.ts, self._window.ts_before))
 
     def _disable(self, reason: str, slice_: BarSlice) -> None:
         self._disabled = f"{self.config.strategy_id} at bar {slice_.sequence}: {reason}"

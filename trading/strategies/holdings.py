@@ -1,4 +1,4 @@
-"""What a leader discloses, as the signal LEADER_WEIGHT: reported holdings, or a stream of fills.
+"""What a leader discloses in reports, as the signal LEADER_WEIGHT. What it trades is in `published`.
 
 A holding is known when it was *disclosed*, never on the day that it was reported for: managers of more than 100
 million dollars report to the SEC on Form 13F up to 45 days after the end of a quarter (17 CFR 240.13f-1), long
@@ -44,29 +44,6 @@ class Holding:
     disclosed_date: date
     symbol: str
     amount: float
-
-
-@dataclass(frozen=True, slots=True)
-class LeaderFill:
-    """One trade of the leader.
-
-    Attributes
-    ----------
-    ts : int
-        When it became known (ns UTC).
-    quantity : float
-        Signed: > 0 bought, < 0 sold.
-    price : float
-        Of one unit (> 0).
-    capital : float
-        The leader's capital after the trade (> 0, in the currency of the price).
-    """
-
-    ts: int
-    instrument_id: InstrumentId
-    quantity: float
-    price: float
-    capital: float
 
 
 def weights_of_holdings(
@@ -121,45 +98,7 @@ def weights_of_holdings(
             ours = [amounts.get(symbol_of(name), 0.0) for name in instrument_ids]
             known_from.append(_end_of_day(disclosed))
             portfolios.append(np.array(ours) / (gross or 1.0))
-    return _in_force(known_from, portfolios, ts, len(instrument_ids))
-
-
-def weights_of_fills(
-    fills: Iterable[LeaderFill], ts: IntArray, instrument_ids: Sequence[InstrumentId]
-) -> FloatArray:
-    """Return LEADER_WEIGHT (time, instrument) of a leader who starts flat before the first fill.
-
-    A position is valued at the price of its own last fill, over the capital of the newest fill of all: weights
-    change when the leader trades, not when prices move.
-
-    Parameters
-    ----------
-    ts : (time,)
-        Close of each bar (ns UTC), rising; a fill is known to the bars that close at its time or later.
-
-    Returns
-    -------
-    (time, instrument)
-        NaN before the first fill.
-
-    Raises
-    ------
-    DataError
-        If a quantity is not a finite number, or a price or a capital is not a positive one.
-    """
-    column = {name: i for i, name in enumerate(instrument_ids)}
-    quantity, price = np.zeros(len(column)), np.zeros(len(column))
-    known_from: list[int] = []
-    portfolios: list[FloatArray] = []
-    for fill in sorted(fills, key=lambda fill: fill.ts):
-        _check_fill(fill)
-        i = column.get(fill.instrument_id)
-        if i is not None:
-            quantity[i] += fill.quantity
-            price[i] = fill.price
-        known_from.append(fill.ts)
-        portfolios.append(quantity * price / fill.capital)
-    return _in_force(known_from, portfolios, ts, len(column))
+    return in_force(known_from, portfolios, ts, len(instrument_ids))
 
 
 def lag_cost(traded: FloatArray, leader_price: FloatArray, our_price: FloatArray) -> FloatArray:
@@ -227,19 +166,16 @@ def _check_lines(lines: Iterable[Holding]) -> None:
             )
 
 
-def _check_fill(fill: LeaderFill) -> None:
-    numbers = np.array([fill.quantity, fill.price, fill.capital])
-    if not np.isfinite(numbers).all() or fill.price <= 0 or fill.capital <= 0:
-        raise DataError(
-            f"Leader's fill of {fill.instrument_id} at {fill.ts}: quantity {fill.quantity}, price {fill.price}, "
-            f"capital {fill.capital}; price and capital must be above 0, all finite."
-        )
-
-
-def _in_force(
+def in_force(
     known_from: Sequence[int], portfolios: Sequence[FloatArray], ts: IntArray, instruments: int
 ) -> FloatArray:
-    """At each of `ts`, the last portfolio that is known by then; NaN before the first."""
+    """Return, at each of `ts`, the last portfolio that is known by then; NaN before the first.
+
+    Parameters
+    ----------
+    known_from : sequence of int
+        When each portfolio became known (ns UTC), not falling.
+    """
     nothing = np.full(instruments, np.nan)
     known = np.searchsorted(np.array(known_from, dtype=np.int64), ts, side="right")
     weights: FloatArray = np.vstack([nothing, *portfolios])[known]

@@ -3,7 +3,7 @@
 Sources: Frank, Poterba, Shackelford and Shoven (2004), "Copycat Funds", Journal of Law and Economics 47, and
 Verbeek and Wang (2013), "Better than the Original? The Relative Success of Copycat Funds", Journal of Banking
 and Finance 37 (funds that follow disclosed holdings do about as well as the originals after their costs). The
-weights come from `holdings`.
+weights come from `holdings` or `published`.
 
 Assumes that the leader's choices are worth more than what the delay costs (`holdings.lag_cost`), and that what
 is not disclosed (shorts, hedges, derivatives) does not carry the result. Loses when the leader trades faster

@@ -28,6 +28,8 @@ class Window:
     def clear(self) -> None:
         self.count = 0
         self.last_sequence = 0
+        self.ts_before = 0
+        """Close of the newest slice that fell out (ns UTC); 0 when none did."""
         rows = self.length + max(SPARE_ROWS, self.length)
         self._ts = np.zeros(rows, dtype=np.int64)
         self._values = np.full((5, rows, len(self.instrument_ids)), np.nan)
@@ -45,6 +47,8 @@ class Window:
         if self._end == self._ts.size:
             self._move_back()
         row = self._end
+        if self.is_full:
+            self.ts_before = int(self._ts[row - self.length])
         self._ts[row] = slice_.ts_event
         known = {
             column: bar

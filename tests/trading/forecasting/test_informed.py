@@ -9,7 +9,7 @@ from trading.errors import ConfigError, UsageError
 from trading.forecasting.autoregression import Autoregression
 from trading.forecasting.drift import Drift
 from trading.forecasting.forecaster import with_forecast
-from trading.forecasting.informed import Informed, informed, live_strategy
+from trading.forecasting.informed import Informed, live_strategy
 from trading.forecasting.registry import build_forecaster, known_forecasters
 from trading.identifiers import AccountId, StrategyId, machine_name
 from trading.strategies.bar_strategy import BarStrategy
@@ -47,14 +47,38 @@ def test_weights_are_those_of_the_strategy_on_forecasts(bars: Bars) -> None:
 
 
 def test_strategy_without_needs_stays_as_it_is() -> None:
-    strategy = Momentum()
-    assert informed("momentum", strategy, Drift()) is strategy
+    assert live_strategy("momentum", {}) == (Momentum(), {})
 
 
-@pytest.mark.parametrize("kind", ["neural_sentiment", "mirror"])
-def test_signal_without_a_live_source_is_a_configuration_error(kind: str) -> None:
-    with pytest.raises(ConfigError, match=f"'{kind}' needs the signal .* has no source"):
-        live_strategy(kind, {})
+def test_forecasts_come_from_the_forecaster_beside_the_strategy() -> None:
+    strategy, sources = live_strategy("neural_trend", {}, "drift")
+    assert strategy == Informed(NeuralTrend(), Drift())
+    assert sources == {}
+
+
+def test_source_of_forecasts_takes_the_place_of_the_forecaster() -> None:
+    strategy, sources = live_strategy("neural_trend", {}, "drift", {"forecast": "desk"})
+    assert strategy == NeuralTrend()
+    assert sources == {"forecast": "desk"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "published"), [("neural_sentiment", "sentiment"), ("mirror", "leader")]
+)
+def test_other_needs_are_read_from_a_source_called_like_the_kind(kind: str, published: str) -> None:
+    assert live_strategy(kind, {})[1] == {published: published}
+    assert live_strategy(kind, {}, signals={published: "other"})[1] == {published: "other"}
+
+
+def test_strategy_hears_what_it_can_do_without() -> None:
+    strategy, sources = live_strategy("enhanced_momentum", {}, signals={"sentiment": "news"})
+    assert sources == {"sentiment": "news"}
+    assert not isinstance(strategy, Informed)
+
+
+def test_unknown_kind_of_signal_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigError, match=r"'mirror': there is no published signal 'rumour'"):
+        live_strategy("mirror", {}, signals={"rumour": "x"})
 
 
 def test_forecasters_are_known_by_name() -> None:

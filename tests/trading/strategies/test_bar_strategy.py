@@ -11,7 +11,13 @@ import pytest
 from trading.commands import RequestBars, SubmitOrder, Watermark
 from trading.data import Bar, BarsHistory, BarSlice
 from trading.effects import Append, Effect, Send
-from trading.events import Event, OrderDenied, OrderFilled, OrderSubmitted
+from trading.events import (
+    Event,
+    OrderDenied,
+    OrderFilled,
+    OrderSubmitted,
+    SentimentPublished,
+)
 from trading.identifiers import (
     AccountId,
     InstrumentId,
@@ -405,3 +411,65 @@ def test_weights_of_the_wrong_shape_switch_the_strategy_off(shape: tuple[int, ..
     desk.tell(slice_of(11))
     assert desk.watermarks == [11]
     assert desk.machine.view()["disabled"].startswith("s at bar 11: ")
+
+
+# -- what is published
+
+
+def toned_machine(lookback: int = 3) -> BarStrategy:
+    """Weights are the last row of the tones; a bar without one closes the position."""
+
+    class Toned:
+        def __init__(self) -> None:
+            self.lookback = lookback
+            self.seen: list[FloatArray] = []
+
+        def targets(self, bars: Bars) -> FloatArray:
+            self.seen.append(bars.signals["sentiment"].copy())
+            return np.nan_to_num(bars.signals["sentiment"])
+
+    config = msgspec.structs.replace(machine(Toned()).config, signals={"sentiment": "news"})
+    return BarStrategy(config, Toned())
+
+
+def tone_of(moment: int, score: str, source: str = "news") -> SentimentPublished:
+    return SentimentPublished(
+        ts_event=moment, source=source, instrument_id=NAMES[0], score=Decimal(score)
+    )
+
+
+def test_published_tone_is_followed_and_traded_at_the_next_close() -> None:
+    desk = Desk(toned_machine())
+    assert desk.machine.follows == ("account:paper:DEMO", "risk:DEMO", "signals:news")
+    desk.begin(10)
+    assert desk.requests[0].count == 4
+    desk.tell(slice_of(11, [50.0, 50.0]))
+    assert desk.orders == []
+    desk.tell(tone_of(12 * SECOND, "0.5"), tone_of(12 * SECOND, "-1", "rumour"))
+    desk.tell(slice_of(12, [50.0, 50.0]))
+    (order,) = desk.orders
+    assert (order.instrument_id, order.quantity) == (NAMES[0], 100)
+    desk.tell(slice_of(13, [50.0, 50.0]))
+    assert desk.orders[-1].side.sign == -1  # nothing was written since
+    assert desk.machine.view()["published"] == {"heard": 1, "late": 0, "invalid": 0}
+
+
+def test_restarted_machine_knows_what_was_published() -> None:
+    desk = Desk(toned_machine()).begin(10)
+    desk.tell(tone_of(11 * SECOND - 1, "0.5"))
+    desk.tell(slice_of(11, [50.0, 50.0]))
+    assert len(desk.orders) == 1
+
+    again = Desk(toned_machine())
+    for event in (tone_of(11 * SECOND - 1, "0.5"), *desk.account):
+        again.machine.apply(event)
+    again.begin(10)
+    again.tell(slice_of(11, [50.0, 50.0]))
+    assert again.orders == []  # decided before
+    assert again.machine.view()["targets"] == desk.machine.view()["targets"] == {NAMES[0]: 0.5}
+
+
+def test_tone_that_comes_after_its_bar_is_counted_as_late() -> None:
+    desk = Desk(toned_machine()).begin(10)
+    desk.tell(slice_of(11), tone_of(11 * SECOND, "0.5"))
+    assert desk.machine.view()["published"]["late"] == 1

@@ -11,9 +11,7 @@ from trading.identifiers import InstrumentId
 from trading.indicators.periods import IntArray
 from trading.strategies.holdings import (
     Holding,
-    LeaderFill,
     lag_cost,
-    weights_of_fills,
     weights_of_holdings,
 )
 
@@ -132,72 +130,9 @@ def test_shares_without_prices_are_refused() -> None:
         weights_of_holdings(QUARTER, closes("2020-05-18"), NAMES, unit="shares")
 
 
-def test_no_lines_and_no_fills_are_an_unknown_leader() -> None:
+def test_no_lines_are_an_unknown_leader() -> None:
     ts = closes("2020-05-18", "2020-05-19")
     assert np.isnan(weights_of_holdings([], ts, NAMES)).all()
-    assert np.isnan(weights_of_fills([], ts, NAMES)).all()
-
-
-A, B = NAMES
-ELSEWHERE = InstrumentId("ELSE.X")
-
-
-def test_fills_become_weights_at_the_first_bar_that_closes_at_their_time_or_later() -> None:
-    ts = np.array([10, 20, 30, 40], dtype=np.int64)
-    fills = [
-        LeaderFill(35, ELSEWHERE, 1.0, 1.0, 2_000.0),
-        LeaderFill(20, A, 10.0, 30.0, 1_000.0),
-        LeaderFill(21, B, -2.0, 100.0, 1_000.0),
-        LeaderFill(22, A, -5.0, 40.0, 1_000.0),
-    ]
-    weights = weights_of_fills(fills, ts, NAMES)
-    assert np.isnan(weights[0]).all()
-    np.testing.assert_allclose(weights[1:], [[0.3, 0.0], [0.2, -0.2], [0.1, -0.1]])
-
-
-FILLS = st.lists(
-    st.builds(
-        LeaderFill,
-        ts=st.integers(0, 60),
-        instrument_id=st.sampled_from([A, B, ELSEWHERE]),
-        quantity=st.integers(-5, 5).map(float),
-        price=st.integers(1, 50).map(float),
-        capital=st.integers(100, 1_000).map(float),
-    ),
-    max_size=12,
-)
-
-
-@given(FILLS)
-@settings(deadline=None, max_examples=60)
-def test_weights_of_fills_are_those_of_the_loop(fills: list[LeaderFill]) -> None:
-    ts = np.arange(0, 50, 7, dtype=np.int64)
-    weights = weights_of_fills(fills, ts, NAMES)
-    for now, row in zip(ts.tolist(), weights, strict=True):
-        known = sorted((fill for fill in fills if fill.ts <= now), key=lambda fill: fill.ts)
-        for column, name in enumerate(NAMES):
-            own = [fill for fill in known if fill.instrument_id == name]
-            if not known:
-                assert math.isnan(row[column])
-            elif not own:
-                assert row[column] == 0.0
-            else:
-                value = sum(fill.quantity for fill in own) * own[-1].price
-                assert row[column] == pytest.approx(value / known[-1].capital)
-
-
-@pytest.mark.parametrize(
-    "fill",
-    [
-        LeaderFill(1, A, math.nan, 1.0, 1.0),
-        LeaderFill(1, A, 1.0, 0.0, 1.0),
-        LeaderFill(1, A, 1.0, 1.0, -1.0),
-        LeaderFill(1, ELSEWHERE, 1.0, math.inf, 1.0),
-    ],
-)
-def test_bad_fill_is_named(fill: LeaderFill) -> None:
-    with pytest.raises(DataError, match=f"Leader's fill of {fill.instrument_id} at 1"):
-        weights_of_fills([fill], closes("2020-05-18"), NAMES)
 
 
 def test_lag_costs_what_the_price_ran_away() -> None:
