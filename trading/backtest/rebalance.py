@@ -135,7 +135,8 @@ def _affordable(
             count += 1
             costs += change * rules.per_unit
             if rules.impact > 0 and volume > 0:
-                costs += change * price * rules.impact * np.sqrt(change / volume)
+                worse = change * price * rules.impact * np.sqrt(change / volume)
+                costs += worse * (1.0 + rules.rate)
     costs += opens * (rules.distance + rules.rate * (1.0 + rules.distance))
     room = rules.max_leverage * (equity - count * rules.minimum) - gross
     need = opens + rules.max_leverage * costs

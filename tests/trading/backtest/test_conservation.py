@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from trading.backtest.engine import Actions, equity_of, market_of, run_backtest
 from trading.backtest.result import BacktestResult
@@ -134,6 +134,18 @@ def test_sweep_has_the_equity_of_the_whole_backtest(
     )
 
 
+RATE_ON_IMPACT = BacktestSettings(
+    initial_cash=10_000,
+    execution=Execution.NEXT_OPEN,
+    orders=Orders(rebalance=Rebalance.ON_CHANGE, max_participation=0.01),
+    costs=Costs(bps=11.0, per_unit=0.0, half_spread_bps=0.0, slippage_bps=1.0, impact=0.125),
+    exits=Exits(stop_loss=0.0625),
+    limits=Limits(max_weight=10.0),
+)
+"""The commission is owed on what the impact adds to the price too."""
+
+
+@example(523, 36, RATE_ON_IMPACT)
 @given(st.integers(0, 2**32), st.integers(2, 60), assumptions())
 @settings(deadline=None, max_examples=100)
 def test_long_only_without_leverage_never_owes_cash(
