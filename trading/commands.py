@@ -39,6 +39,8 @@ class SubmitOrder(Command, frozen=True, kw_only=True):
         `ts_init` of the market data that led to the order (ns UTC): start of tick-to-order latency.
     expires_at : int
         Host time (ns UTC) after which risk must not approve the order any more; 0 is never.
+    arrival_px : Decimal or None
+        The market price that the order was decided on: slippage is measured from it.
     """
 
     client_order_id: ClientOrderId
@@ -57,6 +59,7 @@ class SubmitOrder(Command, frozen=True, kw_only=True):
     purpose: str = "target"
     ts_signal: int = 0
     expires_at: int = 0
+    arrival_px: Decimal | None = None
 
 
 class RiskPermit(Command, frozen=True, kw_only=True):

@@ -88,9 +88,9 @@ def plan(
         out, into = _split(now_held, target)
         out = _whole(out, instrument)
         if abs(out) >= instrument.min_quantity and out:
-            reductions.append(_order(name, out, CLOSE, config, occasion))
+            reductions.append(_order(instrument, out, price, CLOSE, config, occasion))
         if abs(into) >= instrument.min_quantity and into:
-            openings.append(_order(name, into, OPEN, config, occasion))
+            openings.append(_order(instrument, into, price, OPEN, config, occasion))
     return reductions + openings
 
 
@@ -122,8 +122,14 @@ def _split(held: Decimal, target: Decimal) -> tuple[Decimal, Decimal]:
 
 
 def _order(
-    name: InstrumentId, change: Decimal, index: int, config: PlannerConfig, occasion: Occasion
+    instrument: Instrument,
+    change: Decimal,
+    price: float,
+    index: int,
+    config: PlannerConfig,
+    occasion: Occasion,
 ) -> SubmitOrder:
+    name = instrument.instrument_id
     stamps: dict[str, Any] = {
         "ts_event": occasion.ts_event,
         "ts_init": occasion.now,
@@ -143,4 +149,5 @@ def _order(
         quantity=abs(change),
         reduce_only=index == CLOSE,
         expires_at=occasion.now + config.order_ttl_ns,
+        arrival_px=Decimal(repr(price)),
     )

@@ -73,18 +73,18 @@ GOLDEN: list[tuple[Message, str]] = [
     (
         ORDER,
         (
-            "dc0015ab5375626d69744f726465720102ac666565643a70617065722f37ac73747261746567793a"
+            "dc0016ab5375626d69744f726465720102ac666565643a70617065722f37ac73747261746567793a"
             "732f37a163a444454d4fa173a6412e584e4153a3425559a3313030a64d41524b4554a3444159c0c0"
-            "c0c2c2a67461726765740000"
+            "c0c2c2a67461726765740000c0"
         ),
     ),
     (
         PermittedOrder(order=ORDER, permit=PERMIT),
         (
-            "97ae5065726d69747465644f726465720000a0a0dc0015ab5375626d69744f726465720102ac6665"
+            "97ae5065726d69747465644f726465720000a0a0dc0016ab5375626d69744f726465720102ac6665"
             "65643a70617065722f37ac73747261746567793a732f37a163a444454d4fa173a6412e584e4153a3"
-            "425559a3313030a64d41524b4554a3444159c0c0c0c2c2a6746172676574000099aa5269736b5065"
-            "726d69740000a0a0a2616103cd012ca26262"
+            "425559a3313030a64d41524b4554a3444159c0c0c0c2c2a67461726765740000c099aa5269736b50"
+            "65726d69740000a0a0a2616103cd012ca26262"
         ),
     ),
     (
@@ -225,6 +225,17 @@ def test_annotations_hold_plain_types_alone(kind: type[Message]) -> None:
 def test_bytes_are_those_of_the_journals_that_exist(message: Message, expected: str) -> None:
     assert encode(message).hex() == expected
     assert decode(bytes.fromhex(expected)) == message
+
+
+ORDER_BEFORE_ARRIVAL_PX = (
+    "dc0015ab5375626d69744f726465720102ac666565643a70617065722f37ac73747261746567793a"
+    "732f37a163a444454d4fa173a6412e584e4153a3425559a3313030a64d41524b4554a3444159c0c0"
+    "c0c2c2a67461726765740000"
+)
+
+
+def test_order_of_an_older_journal_decodes() -> None:
+    assert decode(bytes.fromhex(ORDER_BEFORE_ARRIVAL_PX)) == ORDER
 
 
 def test_record_of_an_older_version_decodes_with_the_defaults() -> None:

@@ -115,6 +115,7 @@ def test_order_carries_where_it_comes_from() -> None:
         expires_at=200 + CONFIG.order_ttl_ns,
         correlation_id="feed:paper/7",
         causation_id="strategy:s/7",
+        arrival_px=Decimal("50.0"),
     )
 
 
