@@ -17,8 +17,6 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 IMPURE = {"ray", "zmq", "asyncio", "random", "time", "socket", "threading", "sqlite3", "redis"}
-FOR_USERS = {"actors.storage.event_streams"}
-"""What a user's own program calls: recorded events for `run_event_replay` (docs/data.md)."""
 STARTED_BY_NAME = {"cluster.reference"}
 """Run with `python -m` by the Makefile."""
 
@@ -97,7 +95,7 @@ def test_every_module_is_used(graph: grimp.ImportGraph) -> None:
     The indicators are a library: users' strategies import them.
     """
     used = {name for name in graph.modules if name.startswith("trading.indicators.")}
-    used |= FOR_USERS | declared_entry_points() | STARTED_BY_NAME | imported_by("bench")
+    used |= declared_entry_points() | STARTED_BY_NAME | imported_by("bench")
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in FILES}
     plain = {name for name in modules if not name.endswith("__init__")}
     dead = {

@@ -8,15 +8,17 @@ import numpy as np
 import polars as pl
 
 from trading.backtest.settings import BacktestSettings
-from trading.errors import DataError
+from trading.errors import DataError, TradingError
+from trading.indicators.rolling import FloatArray
+from trading.metrics.summary import metrics_of
 from trading.strategies.search_space import SearchSpace, Span
 from trading.strategies.strategy import Bars
 from trading.validation.sensitivity import CostSensitivity, cost_sensitivity, neighbourhood
 from tune.backtest import returns_under_costs, weights_of, yardsticks
-from tune.batch import SweepPlan, evaluate
 from tune.columns import PREFIX
 from tune.figures import COURSE_FIGURES
 from tune.objective import strategy_of
+from tune.prices import Quoted, trade
 
 MINIMISED = frozenset(
     {
@@ -57,10 +59,16 @@ def around(
     space: SearchSpace,
     bars: Bars,
     settings: BacktestSettings,
+    quoted: Quoted | None = None,
 ) -> Around | None:
     """Return how the Sharpe ratio over all bars changes a tenth of each span away; None without a span.
 
     Choices have no order, so they stay as they are.
+
+    Parameters
+    ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
     """
     spans = {name: where for name, where in space.items() if isinstance(where, Span)}
     if not spans:
@@ -72,7 +80,7 @@ def around(
     ]
     tried = [dict(params), *moved]
     places = np.array([[float(point[name]) for name in spans] for point in tried])
-    figures = np.array([_sharpe(strategy, point, bars, settings) for point in tried])
+    figures = np.array([_sharpe(strategy, point, bars, settings, quoted) for point in tried])
     found = neighbourhood(places, figures)
     return Around(
         float(figures[0]),
@@ -99,15 +107,43 @@ def with_neighbours(points: pl.DataFrame, metric: str) -> pl.DataFrame:
     return pl.concat(_compared(group, spans, metric) for group in groups).sort("point")
 
 
+def independent_trials(returns: FloatArray, trials: int) -> float:
+    """Return how many independent trials so many correlated ones are worth: r + (1 - r) trials.
+
+    r is the mean correlation of all pairs in the sample, at least 0; without two trials that move it is
+    unknown, and every trial counts. Source: Bailey and Lopez de Prado (2014), "The Deflated Sharpe Ratio",
+    Journal of Portfolio Management 40, appendix on the number of independent trials.
+
+    Parameters
+    ----------
+    returns : (time, trial)
+        Of the trials, or of a random sample of them.
+    """
+    deviations = returns - returns.mean(axis=0)
+    lengths = np.sqrt((deviations**2).sum(axis=0))
+    moving = lengths > 0
+    count = int(moving.sum())
+    if count < 2:
+        return float(trials)
+    total = (deviations[:, moving] / lengths[moving]).sum(axis=1)
+    correlation = min(max((float(total @ total) - count) / (count * (count - 1)), 0.0), 1.0)
+    return correlation + (1.0 - correlation) * trials
+
+
 def costs_of(
-    strategy: str, params: Mapping[str, object], bars: Bars, settings: BacktestSettings
+    strategy: str,
+    params: Mapping[str, object],
+    bars: Bars,
+    settings: BacktestSettings,
+    quoted: Quoted | None = None,
 ) -> CostSensitivity | None:
-    """Return the annual return over all bars under multiples of the costs.
+    """Return the annual return over all bars, or on quoted prices, under multiples of the costs.
 
     None when an account was ruined, so that a return a year is not defined.
     """
     weights = weights_of(strategy, strategy_of(strategy, params), bars)
-    multiples, annual = returns_under_costs(weights, bars, settings)
+    market, actions = (bars, None) if quoted is None else (quoted.bars, quoted.actions)
+    multiples, annual = returns_under_costs(weights, market, settings, actions)
     try:
         return cost_sensitivity(multiples, annual)
     except DataError:  # a return that is not finite
@@ -139,12 +175,17 @@ def _beside(where: Span, value: float) -> list[float]:
 
 
 def _sharpe(
-    strategy: str, params: Mapping[str, Any], bars: Bars, settings: BacktestSettings
+    strategy: str,
+    params: Mapping[str, Any],
+    bars: Bars,
+    settings: BacktestSettings,
+    quoted: Quoted | None,
 ) -> float:
-    values = {name: (value,) for name, value in params.items()}
-    row = evaluate(SweepPlan(strategy=strategy, values=values, settings=settings), bars, [0])
-    figure = row["sharpe"][0]
-    return float("nan") if figure is None else float(figure)
+    try:
+        weights = weights_of(strategy, strategy_of(strategy, params), bars)
+        return metrics_of(trade(bars, weights, settings, quoted)).sharpe
+    except TradingError:  # a neighbour that the strategy refuses, or fails at
+        return float("nan")
 
 
 def _compared(points: pl.DataFrame, spans: list[str], metric: str) -> pl.DataFrame:

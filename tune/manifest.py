@@ -5,16 +5,20 @@ import subprocess
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
+from trading.errors import UsageError
 from trading.strategies.strategy import Bars
+from tune.prices import Quoted
 
+Plan = TypeVar("Plan")
 PACKAGE = "neural-trader"
 LIBRARIES = ("numpy", "numba", "polars", "optuna", "ray")
 """Those whose version can change a number or the order of suggestions."""
+FIELDS = ("ts", "open", "high", "low", "close", "volume")
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +85,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Return what makes the numbers of the two incomparable, in words; None if nothing does."""
         return _first_difference("", self._origin(), other._origin())
 
+    def plan_as(self, kind: str, plan: type[Plan]) -> Plan:
+        """Return the plan of a run of that kind, to repeat it.
+
+        Raises
+        ------
+        UsageError
+            If the run is of another kind.
+        """
+        if self.kind != kind:
+            raise UsageError(f"Run {self.name!r} is a {self.kind}, not a {kind}.")
+        return msgspec.convert(self.plan, plan)
+
     def _origin(self) -> dict[str, Any]:
         """All that the numbers depend on."""
         return {
@@ -101,13 +117,20 @@ def make_manifest(
     source: str,
     execution: dict[str, Any],
     started_at: datetime,
+    quoted: Quoted | None = None,
 ) -> Manifest:
-    """Return the manifest of a run that starts now, in this process."""
+    """Return the manifest of a run that starts now, in this process.
+
+    Parameters
+    ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
+    """
     return Manifest(
         name=name,
         kind=kind,
         plan=msgspec.json.decode(msgspec.json.encode(plan)),
-        data=_data_of(bars, source),
+        data=_data_of(bars, source, quoted),
         code=Code(version=version(PACKAGE), commit=_commit()),
         libraries={library: version(library) for library in LIBRARIES},
         execution=execution,
@@ -115,23 +138,28 @@ def make_manifest(
     )
 
 
-def digest_of(bars: Bars) -> str:
-    """Return a BLAKE2b digest of times, instruments, prices, volumes and signals (hexadecimal)."""
+def digest_of(bars: Bars, quoted: Quoted | None = None) -> str:
+    """Return a BLAKE2b digest (hexadecimal) of times, instruments, prices, volumes and signals.
+
+    Quoted prices and their actions are in it where there are some.
+    """
     digest = hashlib.blake2b(digest_size=32)
     digest.update("\n".join(bars.instrument_ids).encode())
-    arrays = {
-        name: getattr(bars, name) for name in ("ts", "open", "high", "low", "close", "volume")
-    }
-    for name, array in (*arrays.items(), *sorted(bars.signals.items())):
+    arrays = [(name, getattr(bars, name)) for name in FIELDS]
+    arrays += sorted(bars.signals.items())
+    if quoted is not None:
+        arrays += [(f"quoted {name}", getattr(quoted.bars, name)) for name in FIELDS]
+        arrays += [("splits", quoted.actions.splits), ("dividends", quoted.actions.dividends)]
+    for name, array in arrays:
         digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def _data_of(bars: Bars, source: str) -> Data:
+def _data_of(bars: Bars, source: str, quoted: Quoted | None) -> Data:
     return Data(
         source=source,
-        digest=digest_of(bars),
+        digest=digest_of(bars, quoted),
         bars=len(bars),
         instruments=tuple(bars.instrument_ids),
         first_ts=int(bars.ts[0]),

@@ -13,7 +13,6 @@ from importlib.metadata import entry_points
 import msgspec
 import numpy as np
 
-from trading.backtest.engine import run_backtest
 from trading.backtest.result import BacktestResult
 from trading.backtest.settings import BacktestSettings
 from trading.errors import ConfigError, UsageError
@@ -22,6 +21,7 @@ from trading.strategies.strategy import Bars, Strategy
 from trading.validation.splits import Split
 from tune.figures import figures_of
 from tune.ledger import Measured
+from tune.prices import Quoted, trade
 
 
 class Fold(msgspec.Struct, frozen=True, array_like=True):
@@ -110,10 +110,37 @@ def _installed(name: str) -> Callable[..., Strategy]:
     return made
 
 
+def needs_of(name: str, params: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the signals that a strategy cannot do without.
+
+    The class says so, or, where that depends on the parameters, the strategy that has them.
+
+    Raises
+    ------
+    UsageError
+        If there is no strategy of that name.
+    ConfigError
+        If it refuses the parameters that its needs depend on.
+    """
+    declared = getattr(strategy_class(name), "NEEDS", ())
+    if not isinstance(declared, tuple | list):
+        declared = getattr(strategy_of(name, params), "NEEDS", ())
+    return tuple(declared)
+
+
 def backtest_rows(
-    strategy: Strategy, bars: Bars, rows: slice, settings: BacktestSettings
+    strategy: Strategy,
+    bars: Bars,
+    rows: slice,
+    settings: BacktestSettings,
+    quoted: Quoted | None = None,
 ) -> BacktestResult:
     """Return the backtest of some rows, with weights that know the bars up to their end and no further.
+
+    Parameters
+    ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
 
     Raises
     ------
@@ -124,7 +151,8 @@ def backtest_rows(
     weights = strategy.targets(known)
     if weights.shape == known.close.shape:
         weights = weights[len(known) - (rows.stop - rows.start) :]
-    return run_backtest(bars.rows(rows.start, rows.stop), weights, settings)
+    market = None if quoted is None else quoted.rows(rows.start, rows.stop)
+    return trade(bars.rows(rows.start, rows.stop), weights, settings, market)
 
 
 class Objective(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,8 +174,15 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
     metric: str = "sharpe"
     is_minimised: bool = False
 
-    def measure(self, strategy: Strategy, bars: Bars, number: int, fold: int) -> Measured:
-        """Return the figures of both slices of a fold of one trial.
+    def measure(
+        self,
+        strategy: Strategy,
+        bars: Bars,
+        number: int,
+        fold: int,
+        quoted: Quoted | None = None,
+    ) -> Measured:
+        """Return the figures of both slices of a fold of one trial; see `backtest_rows`.
 
         Raises
         ------
@@ -155,8 +190,8 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True):
             If a price or a weight is unusable.
         """
         rows = self.folds[fold]
-        train = backtest_rows(strategy, bars, rows.train, self.settings)
-        test = backtest_rows(strategy, bars, rows.test, self.settings)
+        train = backtest_rows(strategy, bars, rows.train, self.settings, quoted)
+        test = backtest_rows(strategy, bars, rows.test, self.settings, quoted)
         returns = np.ascontiguousarray(test.returns, dtype=np.float64)
         return Measured(number, fold, figures_of(train), figures_of(test), returns.tobytes())
 

@@ -6,10 +6,34 @@ from datetime import UTC, datetime
 import numpy as np
 
 from actors.feeds.sources import PriceTable
-from trading.backtest.engine import Actions
+from trading.backtest.engine import Actions, run_backtest
+from trading.backtest.result import BacktestResult
+from trading.backtest.settings import BacktestSettings
 from trading.errors import DataError, UsageError
 from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quoted:
+    """What is traded when strategies look at adjusted prices.
+
+    Attributes
+    ----------
+    bars : Bars
+        As they were quoted, on the rows that strategies see.
+    actions : Actions
+        On the same rows.
+    """
+
+    bars: Bars
+    actions: Actions
+
+    def rows(self, start: int, stop: int) -> "Quoted":
+        """Return the rows from `start` up to, not including, `stop`."""
+        splits, dividends = self.actions.splits, self.actions.dividends
+        inside = Actions(splits[start:stop], dividends[start:stop])
+        return Quoted(self.bars.rows(start, stop), inside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +53,26 @@ class Prices:
     bars: Bars
     market: Bars
     actions: Actions | None = None
+
+    @property
+    def quoted(self) -> Quoted | None:
+        """What is traded, when that is not `bars`."""
+        return None if self.actions is None else Quoted(self.market, self.actions)
+
+
+def trade(
+    bars: Bars, weights: FloatArray, settings: BacktestSettings, quoted: Quoted | None = None
+) -> BacktestResult:
+    """Return the backtest of weights: on quoted prices where there are some, otherwise on the bars.
+
+    Raises
+    ------
+    DataError
+        Naming the instrument and the bar, when a price or a weight is unusable.
+    """
+    if quoted is None:
+        return run_backtest(bars, weights, settings)
+    return run_backtest(quoted.bars, weights, settings, quoted.actions)
 
 
 def prices_of(

@@ -5,7 +5,7 @@ The numbers of a trial depend on its parameters alone. Which trials there are de
 order is always the same, and a run that was interrupted anywhere ends like one that was not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from trading.errors import ClusterUnreachable, UsageError
-from trading.strategies.search_space import SearchSpace
+from trading.strategies.search_space import Choice, SearchSpace
 from trading.strategies.strategy import Bars
 from tune.course import Course, Progress
 from tune.figures import FIGURES
@@ -21,6 +21,7 @@ from tune.ledger import Ledger
 from tune.manifest import Manifest, make_manifest
 from tune.objective import Objective, strategy_class, strategy_of
 from tune.outcome import RETURNS, SearchOutcome, outcome_of, tables_of
+from tune.prices import Quoted
 from tune.space import from_record, grid_of
 from tune.store import TRIALS, Run, Store
 from tune.suggestions import Algorithm, Suggestions, suggestions_of
@@ -90,15 +91,28 @@ def space_of(strategy: str) -> SearchSpace:
     return space
 
 
+def with_fixed(space: SearchSpace, fixed: Mapping[str, object]) -> SearchSpace:
+    """Return the space in which some parameters have one value, searched or not before.
+
+    Raises
+    ------
+    UsageError
+        If nothing would be left to search.
+    """
+    if not set(space) - set(fixed):
+        raise UsageError("every parameter of the search is fixed; leave one to be searched.")
+    return {**space, **{name: Choice((value,)) for name, value in fixed.items()}}
+
+
 def optimise(
     plan: SearchPlan,
     bars: Bars,
     *,
+    quoted: Quoted | None = None,
     store: Store,
     name: str,
     source: str,
     execution: Execution | None = None,
-    clock: Callable[[], datetime] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> SearchOutcome:
     """Search, or go on with the search of that name, or return what it found.
@@ -108,12 +122,12 @@ def optimise(
 
     Parameters
     ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
     source : str
         Where the bars came from, for the manifest.
     execution : Execution or None
         None is one core for one trial at a time.
-    clock : callable or None
-        Returns the time in UTC, for the manifest alone; None is the clock of the machine.
     on_progress : callable or None
         Called in this thread after the end of each trial.
 
@@ -125,7 +139,6 @@ def optimise(
         If the plan cannot be carried out, the name is taken by another plan, or no trial could be measured.
     """
     suggestions = _checked(plan, bars)
-    clock = clock or _now
     execution = execution or Execution()
     manifest = make_manifest(
         name=name,
@@ -134,12 +147,13 @@ def optimise(
         bars=bars,
         source=source,
         execution=msgspec.to_builtins(execution),
-        started_at=clock(),
+        started_at=datetime.now(UTC),
+        quoted=quoted,
     )
     with store.open(manifest) as run:
         if run.manifest.finished_at is None:
-            _carry_out(plan, bars, run, suggestions, execution, on_progress)
-            run.finish(clock())
+            _carry_out(plan, bars, quoted, run, suggestions, execution, on_progress)
+            run.finish(datetime.now(UTC))
     return read_outcome(store, name)
 
 
@@ -165,14 +179,13 @@ def plan_of(manifest: Manifest) -> SearchPlan:
     UsageError
         If the run is no search.
     """
-    if manifest.kind != KIND:
-        raise UsageError(f"Run {manifest.name!r} is a {manifest.kind}, not a search.")
-    return msgspec.convert(manifest.plan, SearchPlan)
+    return manifest.plan_as(KIND, SearchPlan)
 
 
 def _carry_out(
     plan: SearchPlan,
     bars: Bars,
+    quoted: Quoted | None,
     run: Run,
     suggestions: Suggestions,
     execution: Execution,
@@ -187,7 +200,7 @@ def _carry_out(
             check=lambda params: strategy_of(plan.objective.strategy, params),
             score=plan.objective.score,
         )
-        _run_trials(plan, bars, run, course, execution, on_progress)
+        _run_trials(plan, bars, quoted, run, course, execution, on_progress)
     finally:
         ledger.close()
     if not course.is_over:
@@ -200,6 +213,7 @@ def _carry_out(
 def _run_trials(
     plan: SearchPlan,
     bars: Bars,
+    quoted: Quoted | None,
     run: Run,
     course: Course,
     execution: Execution,
@@ -216,6 +230,7 @@ def _run_trials(
     trainable = ray_tune.with_parameters(
         run_trial,
         bars=bars.rows(0, len(bars)),
+        quoted=quoted,
         objective=plan.objective,
         known={number: course.folds(number) for number in course.cut_off},
     )
@@ -241,7 +256,3 @@ def _checked(plan: SearchPlan, bars: Bars) -> Suggestions:
         raise UsageError(f"The folds do not lie within the {len(bars)} bars.")
     space = from_record(plan.space)
     return suggestions_of(plan.algorithm, space, trials=plan.trials, seed=plan.seed)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 
-from trading.errors import ClusterUnreachable, UsageError
+from trading.errors import ClusterUnreachable
 from trading.indicators.periods import IntArray
 from trading.strategies.strategy import Bars
 from tune.batch import SweepPlan, evaluate
@@ -54,7 +53,6 @@ def sweep(
     name: str,
     source: str,
     ray: Any = None,
-    clock: Callable[[], datetime] | None = None,
     on_progress: Callable[[SweepProgress], None] | None = None,
 ) -> pl.DataFrame:
     """Backtest every point, or go on with the sweep of that name, or return what it found.
@@ -67,8 +65,6 @@ def sweep(
         Where the bars came from, for the manifest.
     ray : module or None
         A Ray that is connected; None computes in this process.
-    clock : callable or None
-        Returns the time in UTC, for the manifest alone; None is the clock of the machine.
     on_progress : callable or None
         Called in this thread after each batch.
 
@@ -86,7 +82,6 @@ def sweep(
     ClusterUnreachable
         If a task lost its worker again and again.
     """
-    clock = clock or _now
     manifest = make_manifest(
         name=name,
         kind=KIND,
@@ -94,13 +89,13 @@ def sweep(
         bars=bars,
         source=source,
         execution={"is_in_process": ray is None},
-        started_at=clock(),
+        started_at=datetime.now(UTC),
     )
     grid = plan.grid
     with store.open(manifest) as run:
         if run.manifest.finished_at is None:
             _carry_out(plan, bars, grid, run, ray, on_progress)
-            run.finish(clock())
+            run.finish(datetime.now(UTC))
     return store.trials(name)
 
 
@@ -112,9 +107,7 @@ def plan_of(manifest: Manifest) -> SweepPlan:
     UsageError
         If the run is no sweep.
     """
-    if manifest.kind != KIND:
-        raise UsageError(f"Run {manifest.name!r} is a {manifest.kind}, not a sweep.")
-    return msgspec.convert(manifest.plan, SweepPlan)
+    return manifest.plan_as(KIND, SweepPlan)
 
 
 def _carry_out(
@@ -216,7 +209,3 @@ def _param_columns(grid: Grid) -> list[pl.Series]:
         param_columns([{name: value} for value in values])[0].gather(place)
         for (name, values), place in zip(grid.values.items(), places, strict=True)
     ]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

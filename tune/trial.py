@@ -10,6 +10,7 @@ from trading.errors import ConfigError
 from trading.strategies.strategy import Bars
 from tune.ledger import Ending, Measured
 from tune.objective import Objective, strategy_of
+from tune.prices import Quoted
 from tune.threads import use_one_thread
 
 NUMBER, PARAMS = "number", "params"
@@ -23,8 +24,15 @@ def run_trial(
     bars: Bars,
     objective: Objective,
     known: Mapping[int, Sequence[Measured]],
+    quoted: Quoted | None = None,
 ) -> None:
-    """Report every fold of a trial to Ray Tune; those that are `known` (by trial) are not measured again."""
+    """Report every fold of a trial to Ray Tune; those that are `known` (by trial) are not measured again.
+
+    Parameters
+    ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
+    """
     from ray import tune as ray_tune
 
     use_one_thread()
@@ -34,7 +42,7 @@ def run_trial(
         strategy = strategy_of(objective.strategy, config[PARAMS])
         for fold in range(len(objective.folds)):
             if fold not in measured:
-                measured[fold] = objective.measure(strategy, bars, number, fold)
+                measured[fold] = objective.measure(strategy, bars, number, fold, quoted)
             ray_tune.report(_report([measured[each] for each in range(fold + 1)], objective))
     except (ConfigError, ValueError) as error:
         ray_tune.report({ENDING: Ending.SKIPPED.value, REASON: str(error)})

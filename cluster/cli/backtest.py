@@ -8,7 +8,16 @@ import typer
 
 from cluster.cli.laboratory_options import DataOption, FromOption, SymbolsOption, ToOption
 from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
-from cluster.cli.strategy_inputs import ParamOption, parameters_of, prices_of_source
+from cluster.cli.strategy_inputs import (
+    FORECASTER,
+    ForecasterOption,
+    HoldingsOption,
+    ParamOption,
+    SentimentOption,
+    parameters_of,
+    prices_of_source,
+)
+from trading.backtest.settings import Execution
 
 if TYPE_CHECKING:
     from trading.backtest.settings import BacktestSettings
@@ -27,13 +36,8 @@ class Gear(StrEnum):
     EVENT = "event"
 
 
-class Execution(StrEnum):
-    NEXT_OPEN = "next_open"
-    NEXT_CLOSE = "next_close"
-    SAME_CLOSE = "same_close"
-
-
 def backtest(
+    ctx: typer.Context,
     strategy: Annotated[
         str,
         typer.Argument(metavar="STRATEGY", help="Name, or FILE.py[:Class]; omit it with --all."),
@@ -73,21 +77,17 @@ def backtest(
         float, typer.Option("--trailing-stop", help="Distance from the best price; 0: none.")
     ] = 0.0,
     leverage: Annotated[
-        float, typer.Option("--leverage", help="Largest sum of positions over the equity.")
-    ] = 1.0,
-    long_only: Annotated[bool, typer.Option("--long-only", help="Cut short weights to 0.")] = False,
-    forecaster: Annotated[
-        str, typer.Option("--forecaster", metavar="NAME", help="autoregression or drift.")
-    ] = "autoregression",
-    sentiment: Annotated[
-        str, typer.Option("--sentiment", metavar="FILE", help="time,symbol,score (-1 to 1).")
-    ] = "",
-    holdings: Annotated[
-        str,
+        float | None,
         typer.Option(
-            "--holdings", metavar="FILE", help="report_date,disclosed_date,symbol,value to mirror."
+            "--leverage",
+            help="Largest sum of positions over the equity: what goes beyond is made smaller (default 1), by the "
+            "event gear refused (default 2).",
         ),
-    ] = "",
+    ] = None,
+    long_only: Annotated[bool, typer.Option("--long-only", help="Cut short weights to 0.")] = False,
+    forecaster: ForecasterOption = FORECASTER,
+    sentiment: SentimentOption = "",
+    holdings: HoldingsOption = "",
     report: Annotated[
         Path | None, typer.Option("--report", metavar="PATH", help="Where the HTML report goes.")
     ] = None,
@@ -100,29 +100,18 @@ def backtest(
     Decisions are made on a close and filled on the next bar. The report is one HTML file; the figures
     (JSON) and the courses (Parquet) lie beside it. With --json, a list of {strategy, params, metrics}.
     """
+    from cluster.cli import event_backtest
     from trading.backtest.settings import BacktestSettings, Costs, Exits, Limits
-    from trading.backtest.settings import Execution as Fills
     from trading.errors import UsageError
     from tune.signal_sources import SignalSources
 
     if gear is Gear.EVENT:
-        _refuse_unused(
-            {
-                "--report": report,
-                "--fee-bps": fee_bps,
-                "--stop-loss": stop_loss,
-                "--take-profit": take_profit,
-                "--trailing-stop": trailing_stop,
-                "--long-only": long_only,
-                "--sentiment": sentiment,
-                "--holdings": holdings,
-            }
-        )
+        event_backtest.require_honoured(ctx)
     names = _names(strategy, every=all_, params=param or [])
     try:
         settings = BacktestSettings(
             initial_cash=cash,
-            execution=Fills(execution.value),
+            execution=execution,
             costs=Costs(
                 bps=fee_bps,
                 per_unit=fee_per_unit,
@@ -131,35 +120,28 @@ def backtest(
                 slippage_bps=slippage_bps,
             ),
             exits=Exits(stop_loss=stop_loss, take_profit=take_profit, trailing_stop=trailing_stop),
-            limits=Limits(max_leverage=leverage, allow_short=not long_only),
+            limits=Limits(
+                max_leverage=1.0 if leverage is None else leverage, allow_short=not long_only
+            ),
         )
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    prices = prices_of_source(config_of(config), data, symbols, (start, end))
     if gear is Gear.EVENT:
-        _through_the_order_path(names, prices.bars, cash, forecaster, as_json=as_json, quiet=quiet)
+        market = event_backtest.market_of_source(
+            ctx, config_of(config), data, symbols, (start, end)
+        )
+        venue = event_backtest.event_settings(settings, leverage)
+        event_backtest.through_the_order_path(
+            names, market, venue, forecaster, as_json=as_json, quiet=quiet
+        )
         return
+    prices = prices_of_source(config_of(config), data, symbols, (start, end))
     sources = SignalSources(forecaster, sentiment, holdings)
     runs = _run_all(names, prices, settings, sources, as_json=as_json, quiet=quiet)
     details = None
     if len(names) == 1:
         details = _details(runs[0], prices, as_json=as_json, quiet=quiet)
     _tell(runs, prices.bars, _place(report, config), data, details, as_json=as_json, quiet=quiet)
-
-
-def _refuse_unused(options: dict[str, object]) -> None:
-    """The event gear trades under the assumptions of its exchange; do not pretend otherwise.
-
-    Raises
-    ------
-    UsageError
-        Naming an option that was given and says nothing to it.
-    """
-    from trading.errors import UsageError
-
-    for option, value in options.items():
-        if value:
-            raise UsageError(f"{option} says nothing to the event gear; leave it out.")
 
 
 def _names(strategy: str, *, every: bool, params: list[str]) -> dict[str, "Strategy"]:
@@ -280,48 +262,3 @@ def _tell(
         loss = 100 * details.monte_carlo.probability_of_loss
         note(f"{loss:.1f} % of 10,000 resampled courses end with a loss.", quiet=quiet)
     note(f"Report: {written}", quiet=quiet)
-
-
-def _through_the_order_path(
-    strategies: dict[str, "Strategy"],
-    bars: "Bars",
-    cash: float,
-    forecaster: str,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Run each strategy through book, strategy, risk, broker, exchange and ledger."""
-    from cluster.cli.output import note, print_json, print_table
-    from trading.errors import ConfigError
-    from tune.report.event_summary import event_figures, run_events
-
-    rows = []
-    for name, one in strategies.items():
-        try:
-            rows.append(run_events(name, one, bars, cash, forecaster))
-        except ConfigError as error:
-            if len(strategies) == 1:
-                raise
-            note(f"left out: {error}", quiet=quiet)
-    figures = [event_figures(row) for row in rows]
-    if as_json:
-        print_json(figures)
-        return
-    headings = ("strategy", "return %", "Sharpe", "drawdown %", "fills", "refused", "books agree")
-    print_table(
-        headings,
-        [
-            (
-                each["strategy"],
-                f"{100 * each['metrics']['total_return']:.1f}",
-                f"{each['metrics']['sharpe']:.2f}",
-                f"{100 * each['metrics']['max_drawdown']:.1f}",
-                each["metrics"]["fills"],
-                each["metrics"]["refused"],
-                "yes" if each["metrics"]["books_agree"] else "NO",
-            )
-            for each in figures
-        ],
-    )
-    note("Sized on the initial cash, in whole shares, filled around each close.", quiet=quiet)

@@ -4,7 +4,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cluster.config import Config
     from trading.backtest.settings import BacktestSettings
     from trading.strategies.strategy import Bars
+    from tune.prices import Quoted
+    from tune.signal_sources import SignalSources
     from tune.store import Store
 
 StrategyArgument = Annotated[
@@ -47,6 +49,15 @@ NameOption = Annotated[
         "--name", metavar="NAME", help="Of the run; the same call goes on with what is there."
     ),
 ]
+FixedOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="A parameter that is not varied; repeat for more.",
+    ),
+]
 ResumeOption = Annotated[
     str, typer.Option("--resume", metavar="NAME", help="As --name, for a run that must exist.")
 ]
@@ -68,39 +79,61 @@ class Material:
 
     Attributes
     ----------
+    bars : Bars
+        What they look at.
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
     source : str
-        Where the bars came from, in words.
+        Where the bars and the signals came from, in words.
     notes : tuple of str
         Where the signals came from, and what flatters the data.
     """
 
     bars: "Bars"
+    quoted: "Quoted | None"
     source: str
     notes: tuple[str, ...]
 
 
 def material_of(
-    config: "Config", strategy: str, data: str, symbols: str, span: tuple[str, str]
+    config: "Config",
+    strategy: str,
+    fixed: Mapping[str, object],
+    data: str,
+    symbols: str,
+    span: tuple[str, str],
+    sources: "SignalSources",
 ) -> Material:
-    """Return the bars, with the signals that the strategy needs.
+    """Return the bars, with the signals that the strategy needs, and what is traded.
+
+    Parameters
+    ----------
+    fixed : mapping
+        Parameters of the strategy; what it needs may depend on them.
 
     Raises
     ------
     UsageError, DataError
-        If the strategy, the source, a symbol or a date is wrong.
+        If the strategy, the source, a symbol, a date or a file of signals is wrong.
     """
     from actors.feeds.sources import SP500
-    from cluster.cli.strategy_inputs import prices_of_source
-    from tune.objective import strategy_of
-    from tune.signal_sources import SignalSources, with_signals
+    from cluster.cli.strategy_inputs import FORECASTER, prices_of_source
+    from tune.objective import needs_of
+    from tune.signal_sources import with_signals
 
-    needs = getattr(strategy_of(strategy, {}), "NEEDS", ())
+    needs = needs_of(strategy, fixed)
     prices = prices_of_source(config, data, symbols, span)
-    bars, notes = with_signals(prices.bars, needs, SignalSources())
-    start, end = span
-    words = [data, symbols, start and f"from {start}", end and f"to {end}"]
+    bars, notes = with_signals(prices.bars, needs, sources)
+    given = {
+        "from": span[0],
+        "to": span[1],
+        "forecaster": "" if sources.forecaster == FORECASTER else sources.forecaster,
+        "sentiment": sources.sentiment,
+        "holdings": sources.holdings,
+    }
+    words = [data, symbols, *(f"{name} {value}" for name, value in given.items() if value)]
     told = (*notes, SURVIVORS) if data == SP500 else notes
-    return Material(bars, " ".join(word for word in words if word), told)
+    return Material(bars, prices.quoted, " ".join(word for word in words if word), told)
 
 
 def settings_of(cost_bps: float) -> "BacktestSettings":

@@ -1,16 +1,31 @@
-"""What a strategy is run with: its parameters, and prices from any source."""
+"""What a strategy is run with: its parameters, prices from any source, and where its signals come from."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cluster.config import Config
     from tune.prices import Prices
 
 ParamOption = Annotated[
     list[str] | None,
     typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; repeat for more."),
+]
+FORECASTER = "autoregression"
+ForecasterOption = Annotated[
+    str, typer.Option("--forecaster", metavar="NAME", help="autoregression or drift.")
+]
+SentimentOption = Annotated[
+    str, typer.Option("--sentiment", metavar="FILE", help="time,symbol,score (-1 to 1).")
+]
+HoldingsOption = Annotated[
+    str,
+    typer.Option(
+        "--holdings", metavar="FILE", help="report_date,disclosed_date,symbol,value to mirror."
+    ),
 ]
 
 
@@ -38,6 +53,41 @@ def parameters_of(texts: list[str]) -> dict[str, Any]:
     return found
 
 
+def fixed_parameters(strategy: str, texts: list[str]) -> dict[str, Any]:
+    """Read the parameters that have one value in all trials of a strategy.
+
+    Raises
+    ------
+    UsageError
+        If there is no such strategy, it has no such parameter, or a text has no name or no value.
+    """
+    from inspect import signature
+
+    from trading.errors import UsageError
+    from tune.objective import strategy_class
+
+    found = parameters_of(texts)
+    known = signature(strategy_class(strategy)).parameters
+    for name in found:
+        if name not in known:
+            raise UsageError(f"{strategy} has no parameter {name!r}; {nearest(name, known)}")
+    return found
+
+
+def nearest(name: str, known: "Iterable[str]", prefix: str = "") -> str:
+    """Return what may have been meant instead of `name`, or all that there is."""
+    from difflib import get_close_matches
+
+    names = tuple(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {prefix}{near[0]}?" if near else f"it has {', '.join(names)}."
+
+
+def symbols_of(text: str) -> tuple[str, ...]:
+    """Read `A,B`; nothing is all that there are."""
+    return tuple(each.strip() for each in text.split(",") if each.strip())
+
+
 def prices_of_source(config: "Config", data: str, symbols: str, span: tuple[str, str]) -> "Prices":
     """Return the prices of a source; those of the catalogue with the actions stored beside them.
 
@@ -51,7 +101,7 @@ def prices_of_source(config: "Config", data: str, symbols: str, span: tuple[str,
     from actors.storage.price_tables import CATALOGUE, open_source
     from tune.prices import prices_of
 
-    wanted = tuple(each.strip() for each in symbols.split(",") if each.strip())
+    wanted = symbols_of(symbols)
     catalogue = Catalogue(str(config.cluster.state_dir / "catalogue"))
     table = open_source(data, wanted, catalogue)
     actions = None

@@ -10,6 +10,7 @@ import typer
 from cluster.cli.laboratory_options import (
     CostOption,
     DataOption,
+    FixedOption,
     FromOption,
     NameOption,
     ReportOption,
@@ -26,6 +27,14 @@ from cluster.cli.laboratory_options import (
     store_of,
 )
 from cluster.cli.options import AddressOption, ConfigOption, JsonOption, QuietOption, config_of
+from cluster.cli.strategy_inputs import (
+    FORECASTER,
+    ForecasterOption,
+    HoldingsOption,
+    SentimentOption,
+    fixed_parameters,
+    nearest,
+)
 
 if TYPE_CHECKING:
     from cluster.config import Config
@@ -38,11 +47,17 @@ SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 ALONE_MAX = 2_000
 """Points up to which a sweep stays in this process unless it is told otherwise: Ray takes seconds to start."""
 
+ADJUSTED = (
+    "Prices: a sweep trades prices adjusted for splits and dividends; `trader backtest` and `trader tune` trade "
+    "the quoted ones."
+)
+
 
 def sweep(
     ctx: typer.Context,
     strategy: StrategyArgument,
     *,
+    param: FixedOption = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -61,6 +76,9 @@ def sweep(
     start: FromOption = "",
     end: ToOption = "",
     cost_bps: CostOption = 1.0,
+    forecaster: ForecasterOption = FORECASTER,
+    sentiment: SentimentOption = "",
+    holdings: HoldingsOption = "",
     name: NameOption = "",
     resume: ResumeOption = "",
     report: ReportOption = None,
@@ -78,16 +96,25 @@ def sweep(
     from cluster.cli.output import note
     from tune.batch import SweepPlan
     from tune.report.sweep_report import sweep_findings, write_sweep_report
+    from tune.signal_sources import SignalSources
     from tune.sweep import sweep as carry_out
 
     values = grid_values(strategy, ctx.args)
+    fixed = fixed_parameters(strategy, param or [])
+    _require_apart(values, fixed)
     _require_figure(metric)
     settings = config_of(config, address)
     store = store_of(settings)
     run = run_name(store, strategy, name, resume)
-    plan = SweepPlan(strategy=strategy, values=values, settings=settings_of(cost_bps))
+    plan = SweepPlan(
+        strategy=strategy,
+        values={name: (value,) for name, value in fixed.items()} | values,
+        settings=settings_of(cost_bps),
+    )
     points = len(plan.grid)
-    material = material_of(settings, strategy, data, symbols, (start, end))
+    sources = SignalSources(forecaster, sentiment, holdings)
+    material = material_of(settings, strategy, fixed, data, symbols, (start, end), sources)
+    notes = material.notes if material.quoted is None else (*material.notes, ADJUSTED)
     is_over = is_finished(store, run)
     if is_over:
         note(f"Run {run!r} has ended before; this is what it found.", quiet=quiet)
@@ -106,7 +133,7 @@ def sweep(
             ray=ray,
             on_progress=show,
         )
-    found = sweep_findings(run, material.source, material.notes, plan, table, material.bars, metric)
+    found = sweep_findings(run, material.source, notes, plan, table, material.bars, metric)
     written = write_sweep_report(found, report or store.folder(run) / "report.html")
     places = f"Results: {store.folder(run)}\nReport: {written}"
     _tell(found, top, places, as_json=as_json, quiet=quiet)
@@ -177,17 +204,22 @@ def _parameter(strategy: str, option: str, known: Sequence[str], short: Mapping[
     UsageError
         If there is none, naming the nearest.
     """
-    from difflib import get_close_matches
-
     from trading.errors import UsageError
 
     name = option.removeprefix("--").replace("-", "_")
     name = short.get(name, name)
     if name in known:
         return name
-    near = get_close_matches(name, (*known, *short), n=1, cutoff=0.5)
-    hint = f"did you mean --{near[0]}?" if near else f"it has {', '.join((*short, *known))}."
+    hint = nearest(name, (*short, *known), "--")
     raise UsageError(f"{strategy} has no parameter {option}; {hint}")
+
+
+def _require_apart(values: Mapping[str, object], fixed: Mapping[str, object]) -> None:
+    from trading.errors import UsageError
+
+    for name in fixed:
+        if name in values:
+            raise UsageError(f"{name} is given twice, as a parameter and as values to sweep.")
 
 
 def _require_figure(metric: str) -> None:

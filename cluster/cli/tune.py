@@ -10,6 +10,7 @@ import typer
 from cluster.cli.laboratory_options import (
     CostOption,
     DataOption,
+    FixedOption,
     FromOption,
     Material,
     NameOption,
@@ -27,6 +28,13 @@ from cluster.cli.laboratory_options import (
     store_of,
 )
 from cluster.cli.options import AddressOption, ConfigOption, JsonOption, QuietOption, config_of
+from cluster.cli.strategy_inputs import (
+    FORECASTER,
+    ForecasterOption,
+    HoldingsOption,
+    SentimentOption,
+    fixed_parameters,
+)
 
 if TYPE_CHECKING:
     from cluster.config import Config
@@ -52,6 +60,7 @@ class Algorithm(StrEnum):
 def tune(
     strategy: StrategyArgument,
     *,
+    param: FixedOption = None,
     trials: Annotated[
         int | None,
         typer.Option("--trials", min=1, help=f"Most points to try; default {TRIALS}, grid: all."),
@@ -78,6 +87,9 @@ def tune(
     start: FromOption = "",
     end: ToOption = "",
     cost_bps: CostOption = 1.0,
+    forecaster: ForecasterOption = FORECASTER,
+    sentiment: SentimentOption = "",
+    holdings: HoldingsOption = "",
     name: NameOption = "",
     resume: ResumeOption = "",
     concurrency: Annotated[
@@ -106,7 +118,8 @@ def tune(
     """
     from cluster.cli.output import note
     from tune.report.search_report import search_findings, write_search_report
-    from tune.search import SearchPlan, optimise, space_of
+    from tune.search import SearchPlan, optimise, space_of, with_fixed
+    from tune.signal_sources import SignalSources
     from tune.space import to_record
     from tune.suggestions import Algorithm as Suggesting
     from tune.tuner import Halving
@@ -114,8 +127,10 @@ def tune(
     settings = config_of(config, address)
     store = store_of(settings)
     run = run_name(store, strategy, name, resume)
-    space = space_of(strategy)
-    material = material_of(settings, strategy, data, symbols, (start, end))
+    fixed = fixed_parameters(strategy, param or [])
+    space = with_fixed(space_of(strategy), fixed)
+    sources = SignalSources(forecaster, sentiment, holdings)
+    material = material_of(settings, strategy, fixed, data, symbols, (start, end), sources)
     plan = SearchPlan(
         objective=_objective(
             strategy, walk_forward, anchored, metric, material.bars, settings_of(cost_bps)
@@ -130,12 +145,21 @@ def tune(
     resources = {"cpu": 1.0} | ({"gpu": gpus_per_trial} if gpus_per_trial else {})
     if is_finished(store, run):
         note(f"Run {run!r} has ended before; this is what it found.", quiet=quiet)
-        outcome = optimise(plan, material.bars, store=store, name=run, source=material.source)
+        outcome = optimise(
+            plan,
+            material.bars,
+            quoted=material.quoted,
+            store=store,
+            name=run,
+            source=material.source,
+        )
     else:
         meter = _meter(plan, plain=as_json, quiet=quiet)
         with resumable(run):
             outcome = _search(plan, material, store, run, meter, settings, resources, concurrency)
-    found = search_findings(run, material.source, material.notes, plan, outcome, material.bars)
+    found = search_findings(
+        run, material.source, material.notes, plan, outcome, material.bars, material.quoted
+    )
     written = write_search_report(found, report or store.folder(run) / "report.html")
     _tell(found, f"Results: {store.folder(run)}\nReport: {written}", as_json=as_json, quiet=quiet)
 
@@ -206,6 +230,7 @@ def _search(
         return optimise(
             plan,
             material.bars,
+            quoted=material.quoted,
             store=store,
             name=run,
             source=material.source,

@@ -1,17 +1,14 @@
 """`trader backtest` from the command line: what it prints and writes, how it ends, what it refuses."""
 
-import io
 import json
 import math
-import os
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from cluster.cli import main
 from trading.strategies.registry import known_strategies
 
 YARDSTICKS = ["buy_and_hold", "equal_weight"]
@@ -30,39 +27,9 @@ class Mine:
 """
 
 
-class Ended:
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in list(os.environ):
-        if name.upper().startswith(("TRADER_", "RAY_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("TRADER_CLUSTER__STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    return tmp_path
-
-
 @pytest.fixture
-def backtest(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def call(*words: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["trader", "backtest", *words])
-        with pytest.raises(SystemExit) as caught:
-            main.main()
-        code = caught.value.code
-        assert code is None or isinstance(code, int)
-        return Ended(int(code or 0), *capsys.readouterr())
-
-    return call
+def backtest(trader: Any) -> Any:
+    return partial(trader, "backtest")
 
 
 def table_of(text: str) -> list[list[str]]:
@@ -95,7 +62,7 @@ def test_when_one_strategy_runs_the_table_the_report_and_the_notes_are_there(
 
 
 def test_when_all_run_stdout_is_one_list_in_order_of_the_sharpe_ratio(
-    backtest: Any, home: Path
+    backtest: Any, state: Path
 ) -> None:
     ended = backtest("--all", "--from", "2018", "--json")
     assert ended.status == 0, ended.err
@@ -111,7 +78,7 @@ def test_when_all_run_stdout_is_one_list_in_order_of_the_sharpe_ratio(
     for each in found:
         assert set(each) == {"strategy", "params", "metrics"}
         assert each["metrics"]["bars"] == found[0]["metrics"]["bars"]
-    (page,) = (home / "state" / "backtests").glob("*.html")
+    (page,) = (state / "backtests").glob("*.html")
     assert json.loads(page.with_suffix(".json").read_bytes()) == found
 
 
@@ -146,11 +113,11 @@ def test_when_costs_rise_the_result_falls_and_costs_are_told(backtest: Any) -> N
         assert dear[0]["metrics"][name] < cheap[0]["metrics"][name]
 
 
-def test_when_signals_stand_in_the_notes_say_so(backtest: Any, home: Path) -> None:
+def test_when_signals_stand_in_the_notes_say_so(backtest: Any, state: Path) -> None:
     ended = backtest("neural_sentiment", *SHORT)
     assert ended.status == 0, ended.err
     assert "a tone made of the prices themselves" in ended.err
-    (page,) = (home / "state" / "backtests").glob("*.html")
+    (page,) = (state / "backtests").glob("*.html")
     assert "a tone made of the prices themselves" in page.read_text(encoding="utf-8")
 
 
@@ -194,6 +161,107 @@ def test_when_the_order_path_is_asked_for_its_books_agree(backtest: Any) -> None
     assert float(shown["return %"]) == pytest.approx(
         100 * found["metrics"]["total_return"], abs=0.051
     )
+
+
+EVENT = ("mean_reversion", *THREE, "--from", "2021-06", "--gear", "event")
+FREE = (
+    *("--fee-per-unit", "0", "--fee-min", "0"),
+    *("--half-spread-bps", "0", "--slippage-bps", "0"),
+)
+
+
+def metrics_of(ended: Any) -> dict[str, Any]:
+    assert ended.status == 0, ended.err
+    (found,) = ended.json
+    metrics: dict[str, Any] = found["metrics"]
+    return metrics
+
+
+def test_when_the_order_path_charges_fees_the_result_falls_by_them(backtest: Any) -> None:
+    """Sized on the initial cash, so costs change no quantity."""
+    free = metrics_of(backtest(*EVENT, *FREE, "--json"))
+    assert free["commission"] == 0
+    for words in (("--fee-bps", "5"), ("--fee-per-unit", "0.02"), ("--fee-min", "3")):
+        dear = metrics_of(backtest(*EVENT, *FREE, *words, "--json"))
+        assert dear["fills"] == free["fills"]
+        lost = 1_000_000 * (free["total_return"] - dear["total_return"])
+        assert lost == pytest.approx(dear["commission"], rel=1e-6)
+        assert lost > 100
+    assert dear["commission"] == pytest.approx(3 * dear["fills"])
+    assert metrics_of(backtest(*EVENT, "--json"))["commission"] > 0
+
+
+@pytest.mark.parametrize("option", ["--half-spread-bps", "--slippage-bps"])
+def test_when_the_order_path_pays_a_distance_the_result_falls(backtest: Any, option: str) -> None:
+    free = metrics_of(backtest(*EVENT, *FREE, "--json"))
+    dear = metrics_of(backtest(*EVENT, *FREE, option, "20", "--json"))
+    assert dear["total_return"] < free["total_return"]
+    assert dear["books_agree"] is True
+
+
+def test_when_a_leverage_is_given_the_exchange_refuses_what_goes_beyond(backtest: Any) -> None:
+    assert metrics_of(backtest(*EVENT, "--json"))["refused"] == 0
+    tight = metrics_of(backtest(*EVENT, "--leverage", "0.1", "--json"))
+    assert tight["refused"] > 0
+    assert tight["books_agree"] is True
+
+
+def test_when_the_execution_is_that_of_the_order_path_it_is_accepted(backtest: Any) -> None:
+    assert backtest(*EVENT, "--execution", "same_close").out == backtest(*EVENT).out
+
+
+@pytest.fixture
+def recorded(trader: Any, home: Path) -> None:
+    """A data set `own` of quotes with sizes, one a second for ten minutes."""
+    (home / "quotes.toml").write_text(
+        'kind = "quote"\n[columns]\ntime = "t"\nbid_px = "b"\nask_px = "a"\n'
+        'bid_size = "bs"\nask_size = "as"\n'
+    )
+    rows = [
+        f"2024-01-02 10:{i // 60:02}:{i % 60:02},{100 + math.sin(i / 30) - 0.01:.2f},"
+        f"{100 + math.sin(i / 30) + 0.01:.2f},5000,5000"
+        for i in range(600)
+    ]
+    (home / "quotes.csv").write_text("\n".join(["t,b,a,bs,as", *rows]))
+    words = ("import", "own", "quotes.csv", "--schema", "quotes.toml", "--symbol", "ABC")
+    ended = trader("data", *words)
+    assert ended.status == 0, ended.err
+
+
+REPLAY = ("mean_reversion", "--gear", "event", "-p", "window_bars=5", "-p", "entry_z=0.6")
+
+
+@pytest.mark.usefixtures("recorded")
+def test_when_a_data_set_holds_events_they_are_replayed(backtest: Any) -> None:
+    ended = backtest(*REPLAY, "--data", "catalogue:own@10s")
+    assert ended.status == 0, ended.err
+    assert "filled from the record: ABC in ticks of 0.01 and lots of 1." in ended.err
+    found = metrics_of(backtest(*REPLAY, "--data", "catalogue:own@10s", "--json"))
+    assert found["bars"] == 61
+    assert found["fills"] > 0
+    assert found["books_agree"] is True
+    by_minute = metrics_of(backtest(*REPLAY, "--data", "catalogue:own", "--json"))
+    assert by_minute["bars"] == 11
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--data", "catalogue:own", "--half-spread-bps", "1"), "show their own"),
+        (("--data", "catalogue:own", "--symbols", "XYZ"), "no symbol 'XYZ'"),
+        (("--data", "catalogue:own", "--from", "2025"), "no event in that time"),
+        (("--data", "catalogue:own@1d"), "does not add up to two bars"),
+        (("--data", "catalogue:other"), "no data set 'other'"),
+    ],
+)
+def test_when_a_recording_cannot_be_replayed_one_sentence_says_so(
+    backtest: Any, words: tuple[str, ...], told: str
+) -> None:
+    ended = backtest(*REPLAY, *words)
+    assert (ended.status, ended.out) == (2, "")
+    (line,) = ended.err.splitlines()
+    assert told in line
 
 
 # -- refusals
@@ -304,7 +372,18 @@ def test_when_the_report_cannot_be_written_nothing_is_left(
 
 
 @pytest.mark.parametrize(
-    "words", [("--report", "x.html"), ("--fee-bps", "5"), ("--stop-loss", "0.1"), ("--long-only",)]
+    "words",
+    [
+        ("--report", "x.html"),
+        ("--stop-loss", "0"),
+        ("--take-profit", "0.1"),
+        ("--trailing-stop", "0.1"),
+        ("--long-only",),
+        ("--sentiment", "tone.csv"),
+        ("--holdings", "held.csv"),
+        ("--execution", "next_open"),
+        ("--execution", "next_close"),
+    ],
 )
 def test_when_an_option_says_nothing_to_the_order_path_it_is_refused(
     backtest: Any, home: Path, words: tuple[str, ...]

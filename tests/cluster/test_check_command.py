@@ -1,10 +1,10 @@
-import json
+"""`trader check` from the command line: the verdict, the exit code, where a cheat was caught."""
+
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
-
-from cluster.cli.main import app
 
 CHEAT = """
 import numpy as np
@@ -19,29 +19,27 @@ class Cheat:
 """
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRADER_CLUSTER__STATE_DIR", str(tmp_path / "state"))
+@pytest.fixture
+def check(trader: Any) -> Any:
+    return partial(trader, "check")
 
 
-def test_honest_strategy_passes_with_exit_code_0() -> None:
-    done = CliRunner().invoke(app, ["check", "mean_reversion", "--symbols", "AAPL,KO"])
+def test_honest_strategy_passes_with_exit_code_0(check: Any) -> None:
+    ended = check("mean_reversion", "--symbols", "AAPL,KO")
 
-    assert done.exit_code == 0, done.output
-    assert "| batch equals live" in done.stdout
-    assert "FAILED" not in done.stdout
-    assert "mean_reversion: passed." in done.stderr
+    assert ended.status == 0, ended.err
+    assert "| batch equals live" in ended.out
+    assert "FAILED" not in ended.out
+    assert "mean_reversion: passed." in ended.err
 
 
-def test_cheat_fails_with_exit_code_1_and_json_tells_where(tmp_path: Path) -> None:
-    file = tmp_path / "cheat.py"
-    file.write_text(CHEAT)
+def test_cheat_fails_with_exit_code_1_and_json_tells_where(check: Any, home: Path) -> None:
+    (home / "cheat.py").write_text(CHEAT)
 
-    done = CliRunner().invoke(app, ["check", str(file), "--symbols", "AAPL", "--json"])
+    ended = check("cheat.py", "--symbols", "AAPL", "--json")
 
-    assert done.exit_code == 1
-    told = json.loads(done.stdout)
-    assert told["passed"] is False
-    found = {each["check"]: each for each in told["findings"]}
+    assert ended.status == 1
+    assert ended.json["passed"] is False
+    found = {each["check"]: each for each in ended.json["findings"]}
     assert not found["no look into the future"]["passed"]
     assert "AAPL.XNAS at bar" in found["no look into the future"]["text"]

@@ -1,7 +1,6 @@
 """Layers, origins, mistakes in words, the live gate, the secret."""
 
 import json
-import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -18,15 +17,11 @@ CANARY = "canary-7f3a"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in list(os.environ):
-        if name.upper().startswith(("TRADER_", "RAY_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    work = tmp_path / "work"
+def home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    work = home / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    return tmp_path
+    return home
 
 
 def write(text: str, name: str = "own.toml") -> Path:

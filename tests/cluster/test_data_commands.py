@@ -1,65 +1,26 @@
 """`trader data` from the command line: what it prints, how it ends, what it refuses."""
 
-import io
-import json
-import os
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-
-from cluster.cli import data
-from trading.errors import TradingError
 
 CLOSES = "Date,AAA,BBB\n2020-11-23,1,2\n2020-11-24,1.1,2\n2020-11-25,1.2,2.1\n2020-11-27,1.3,2.2\n"
 
 
-class Ended:
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in list(os.environ):
-        if name.upper().startswith(("TRADER_", "RAY_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    (tmp_path / "closes.csv").write_text(CLOSES)
-    return tmp_path
+def _closes(home: Path) -> None:
+    (home / "closes.csv").write_text(CLOSES)
 
 
 @pytest.fixture
-def trader(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the commands as the entry point does: errors become one line and an exit code."""
-
-    def call(*words: str) -> Ended:
-        status = 0
-        try:
-            data.app(list(words), prog_name="trader data")
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        except TradingError as error:
-            typer.echo(f"trader: {error} [{error.code}]", err=True)
-            status = error.exit_status
-        return Ended(status, *capsys.readouterr())
-
-    return call
+def trader(trader: Any) -> Any:
+    return partial(trader, "data")
 
 
-def import_closes(trader: Any, *options: str) -> Ended:
-    ended = trader("import", "stocks", "closes.csv", "--schema", "wide", *options)
-    assert isinstance(ended, Ended)
-    return ended
+def import_closes(trader: Any, *options: str) -> Any:
+    return trader("import", "stocks", "closes.csv", "--schema", "wide", *options)
 
 
 def test_when_imported_the_data_set_is_shown_and_listed(trader: Any, home: Path) -> None:

@@ -16,11 +16,13 @@ from trading.indicators.rolling import FloatArray
 from trading.strategies.mean_reversion import MeanReversion
 from trading.strategies.mirror import Mirror
 from trading.strategies.strategy import Bars
+from tune.event_gear.settings import EventSettings
 from tune.report.event_summary import EventRun, event_figures, run_events
 
 DAY_NS = 86_400 * 10**9
 ROWS = 120
 CASH = 50_000.0
+SETTINGS = EventSettings(initial_cash=Decimal(50_000), decides_ahead=True)
 
 
 def walk() -> Bars:
@@ -34,7 +36,7 @@ def walk() -> Bars:
 @pytest.fixture(scope="module")
 def run() -> EventRun:
     strategy = MeanReversion(window_bars=10)
-    return run_events("mean_reversion", strategy, walk(), CASH, "autoregression")
+    return run_events("mean_reversion", strategy, walk(), SETTINGS, "autoregression")
 
 
 def test_when_a_run_ends_its_figures_are_those_of_its_equity(run: EventRun) -> None:
@@ -80,7 +82,7 @@ def test_when_the_fills_are_added_up_they_are_what_is_held(run: EventRun) -> Non
 
 def test_when_it_is_run_again_the_figures_are_the_same(run: EventRun) -> None:
     strategy = MeanReversion(window_bars=10)
-    again = run_events("mean_reversion", strategy, walk(), CASH, "autoregression")
+    again = run_events("mean_reversion", strategy, walk(), SETTINGS, "autoregression")
     assert event_figures(again) == event_figures(run)
 
 
@@ -99,7 +101,7 @@ def test_when_nothing_is_traded_the_cash_is_as_it_was() -> None:
         def targets(self, bars: Bars) -> FloatArray:
             return np.zeros(bars.close.shape)
 
-    run = run_events("idle", Idle(), walk(), CASH, "drift")
+    run = run_events("idle", Idle(), walk(), SETTINGS, "drift")
     found = event_figures(run)
     assert (run.result.equity == CASH).all()
     assert found["params"] == {}
@@ -111,9 +113,9 @@ def test_when_nothing_is_traded_the_cash_is_as_it_was() -> None:
 
 def test_when_a_signal_has_no_source_in_the_order_path_the_sentence_names_it() -> None:
     with pytest.raises(ConfigError, match="'mirror' needs the signal 'leader_weight'"):
-        run_events("mirror", Mirror(), walk(), CASH, "drift")
+        run_events("mirror", Mirror(), walk(), SETTINGS, "drift")
 
 
 def test_when_a_forecaster_is_unknown_the_sentence_names_it() -> None:
     with pytest.raises(UsageError, match="no forecaster 'oracle'"):
-        run_events("mean_reversion", MeanReversion(), walk(), CASH, "oracle")
+        run_events("mean_reversion", MeanReversion(), walk(), SETTINGS, "oracle")

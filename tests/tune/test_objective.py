@@ -3,16 +3,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from trading.backtest.engine import run_backtest
-from trading.backtest.settings import BacktestSettings
+from trading.backtest.engine import Actions, run_backtest
+from trading.backtest.settings import BacktestSettings, Costs
 from trading.errors import ConfigError, UsageError
 from trading.indicators.rolling import FloatArray
 from trading.metrics.summary import metrics_of
 from trading.strategies.mean_reversion import MeanReversion
+from trading.strategies.signals import LEADER_WEIGHT
 from trading.strategies.strategy import Bars
 from trading.validation.splits import Split
 from tune.ledger import Measured
-from tune.objective import Fold, Objective, backtest_rows, folds_of, strategy_of
+from tune.objective import Fold, Objective, backtest_rows, folds_of, needs_of, strategy_of
+from tune.prices import Quoted
 
 SETTINGS = BacktestSettings()
 
@@ -36,6 +38,46 @@ def test_slice_is_backtested_with_the_weights_of_the_whole_history(bars: Bars, r
     found = backtest_rows(strategy, bars, rows, SETTINGS)
     np.testing.assert_array_equal(found.equity, expected.equity)
     np.testing.assert_array_equal(found.ts, bars.ts[rows])
+
+
+def quoted_of(bars: Bars, split_at: int) -> Quoted:
+    """Prices before the split are twice as high, and units half as many."""
+    times = np.where(np.arange(len(bars))[:, None] < split_at, 2.0, 1.0)
+    splits = np.ones_like(bars.close)
+    splits[split_at] = 2.0
+    market = Bars.of_closes(bars.ts, bars.instrument_ids, bars.close * times)
+    return Quoted(market, Actions(splits, np.zeros_like(splits)))
+
+
+@pytest.mark.parametrize("rows", [slice(0, 120), slice(90, 300)])
+def test_split_changes_no_return_of_a_slice(bars: Bars, rows: slice) -> None:
+    """Without costs by the unit, halved prices of doubled units are the same money."""
+    strategy = MeanReversion(window_bars=20)
+    found = backtest_rows(strategy, bars, rows, SETTINGS, quoted_of(bars, 150))
+    expected = backtest_rows(strategy, bars, rows, SETTINGS)
+    np.testing.assert_allclose(found.equity, expected.equity)
+
+
+def test_costs_by_the_unit_are_those_of_the_quoted_units(bars: Bars) -> None:
+    settings = BacktestSettings(costs=Costs(per_unit=0.1, half_spread_bps=0, slippage_bps=0))
+    strategy, rows = MeanReversion(window_bars=20), slice(0, 150)
+    quoted = quoted_of(bars, 200)
+    found = metrics_of(backtest_rows(strategy, bars, rows, settings, quoted)).commission
+    adjusted = metrics_of(backtest_rows(strategy, bars, rows, settings)).commission
+    assert adjusted > 0
+    assert found == pytest.approx(adjusted / 2, rel=0.05)
+    objective = Objective(
+        strategy="mean_reversion", folds=(Fold(0, 150, 150, 300),), settings=settings
+    )
+    measured = objective.measure(strategy, bars, 0, 0, quoted)
+    assert measured.train["commission"] == found
+
+
+def test_needs_are_those_of_the_class_or_of_the_parameters() -> None:
+    assert needs_of("momentum", {}) == ()
+    assert needs_of("mirror", {"delay_bars": -1}) == (LEADER_WEIGHT,)
+    assert needs_of("ensemble", {"members": {"mirror": {}}}) == (LEADER_WEIGHT,)
+    assert needs_of("ensemble", {"members": {"momentum": {}}}) == ()
 
 
 def test_not_even_a_clairvoyant_sees_the_test_while_it_is_chosen(bars: Bars) -> None:

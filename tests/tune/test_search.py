@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
+from trading.backtest.engine import Actions
 from trading.errors import ClusterUnreachable, UsageError
 from trading.strategies.mean_reversion import MeanReversion
-from trading.strategies.search_space import Span
+from trading.strategies.search_space import Choice, Span
 from trading.strategies.strategy import Bars
 from tune.objective import Fold
-from tune.search import Execution, SearchPlan, optimise, read_outcome, space_of
+from tune.prices import Quoted
+from tune.search import Execution, SearchPlan, optimise, read_outcome, space_of, with_fixed
 from tune.space import to_record
 from tune.store import Store
 from tune.suggestions import Algorithm
@@ -62,6 +65,18 @@ def test_search_space_is_the_one_that_the_strategy_declares() -> None:
         space_of("luck")
 
 
+def test_fixed_parameter_has_one_value_and_one_must_be_left() -> None:
+    space = {"window_bars": Span(5, 40), "entry_z": Span(0.2, 2.5)}
+    fixed = with_fixed(space, {"entry_z": 1.0, "weight": 0.5})
+    assert fixed == {
+        "window_bars": Span(5, 40),
+        "entry_z": Choice((1.0,)),
+        "weight": Choice((0.5,)),
+    }
+    with pytest.raises(UsageError, match="every parameter of the search is fixed"):
+        with_fixed(space, {"entry_z": 1.0, "window_bars": 5})
+
+
 def test_at_least_one_trial_runs_at_a_time() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Execution(max_concurrent=0)
@@ -77,6 +92,19 @@ def test_run_that_does_not_exist_or_has_not_ended_is_not_read(
         run(plan, bars, tmp_path)
     with pytest.raises(UsageError, match="'first' has not ended"):
         read_outcome(Store(tmp_path), "first")
+
+
+def test_search_on_quoted_prices_is_another_than_one_on_the_bars(
+    plan: SearchPlan, bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    quoted = Quoted(bars, Actions(np.ones_like(bars.close), np.zeros_like(bars.close)))
+    store = Store(tmp_path)
+    for _ in range(2):
+        with pytest.raises(ClusterUnreachable):
+            optimise(plan, bars, quoted=quoted, store=store, name="first", source="walk")
+    with pytest.raises(UsageError, match="made of something else: data was"):
+        run(plan, bars, tmp_path)
 
 
 def test_unknown_strategy_is_refused(plan: SearchPlan, bars: Bars, tmp_path: Path) -> None:

@@ -8,18 +8,23 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from trading.backtest.engine import run_backtest
+from trading.backtest.engine import Actions, run_backtest
+from trading.backtest.settings import BacktestSettings, Costs
 from trading.errors import UsageError
+from trading.metrics.sharpe_inference import deflated_sharpe, sharpe_estimate
 from trading.metrics.summary import metrics_of
 from trading.strategies.mean_reversion import MeanReversion
 from trading.strategies.search_space import Choice, Span
 from trading.strategies.strategy import Bars
 from tune.batch import SweepPlan
 from tune.course import Course
-from tune.findings import around, with_neighbours
+from tune.findings import around, independent_trials, with_neighbours
 from tune.ledger import read_ledger
 from tune.outcome import outcome_of, tables_of
+from tune.prices import Quoted
 from tune.report import sweep_report
 from tune.report.search_report import (
     SearchFindings,
@@ -112,6 +117,33 @@ def test_neighbours_of_a_point_lie_a_tenth_of_each_span_away(bars: Bars) -> None
     assert near.worst == pytest.approx(min(expected))
 
 
+def test_when_quoted_prices_are_traded_all_that_stands_beside_is_of_them(
+    found: SearchFindings, bars: Bars
+) -> None:
+    """Prices four times as high before a split by four: costs by the unit are a quarter until then."""
+    split_at = 300
+    times = np.where(np.arange(len(bars))[:, None] < split_at, 4.0, 1.0)
+    splits = np.ones_like(bars.close)
+    splits[split_at] = 4.0
+    market = Bars.of_closes(bars.ts, bars.instrument_ids, bars.close * times)
+    quoted = Quoted(market, Actions(splits, np.zeros_like(splits)))
+    settings = BacktestSettings(costs=Costs(per_unit=0.2))
+    objective = msgspec.structs.replace(found.plan.objective, settings=settings)
+    plan = msgspec.structs.replace(found.plan, objective=objective)
+    told = search_findings("a", "w", (), plan, found.outcome, bars, quoted)
+    best = MeanReversion(**found.outcome.best_params)  # type: ignore[arg-type]
+    result = run_backtest(market, best.targets(bars), settings, quoted.actions)
+    assert told.around is not None
+    assert told.around.figure == pytest.approx(metrics_of(result).sharpe)
+    assert told.costs is not None
+    (as_assumed,) = [row for row in told.costs.rows if row.multiple == 1]
+    assert as_assumed.figure == pytest.approx(metrics_of(result).annual_return)
+    folds = found.plan.objective.folds
+    bought = market.close[folds[0].test_start]
+    held = 4.0 * market.close[folds[-1].test_stop - 1] / bought
+    assert told.beside[0].metrics.total_return == pytest.approx(held.mean() - 1, abs=0.01)
+
+
 def test_space_of_choices_alone_has_no_neighbours(bars: Bars) -> None:
     settings = SweepPlan(strategy="", values={}).settings
     space = {"allow_short": Choice((True, False))}
@@ -175,6 +207,52 @@ def test_map_shows_the_best_over_the_other_parameters(
     assert coarse is not None
     assert coarse.columns == (5, 15)
     assert coarse.values[0, 0] == plane.values[0, :2].max()
+
+
+@pytest.mark.parametrize("sample", [64, 5])
+def test_points_count_as_the_independent_trials_that_their_correlation_makes_them(
+    bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: int
+) -> None:
+    monkeypatch.setattr(sweep_report, "SAMPLE", sample)
+    table = sweep(PLAN, bars, store=Store(tmp_path), name="a", source="w")
+    found = sweep_findings("a", "w", (), PLAN, table, bars)
+    returns = []
+    for point in range(12):
+        strategy = MeanReversion(**PLAN.grid.point(point))  # type: ignore[arg-type]
+        returns.append(run_backtest(bars, strategy.targets(bars), PLAN.settings).returns)
+    pairs = np.corrcoef(returns)[np.triu_indices(12, 1)]
+    expected = pairs.mean() + (1 - pairs.mean()) * 12
+    assert found.independent == pytest.approx(expected, rel=1e-9 if sample > 12 else 0.5)
+    assert 1 < found.independent < 12
+    assert f"after 12 points that count as {found.independent:.1f} independent" in " ".join(
+        sweep_report.verdict(found)
+    )
+    ratios = [np.mean(each) / np.std(each, ddof=1) for each in returns]
+    best = sharpe_estimate(returns[int(np.argmax(ratios))])
+    known = deflated_sharpe(best, round(found.independent), np.var(ratios, ddof=1))
+    assert found.deflated_sharpe == pytest.approx(known)
+    assert known > deflated_sharpe(best, 12, np.var(ratios, ddof=1))
+
+
+@settings(deadline=None, max_examples=50)
+@given(seed=st.integers(0, 10**6), trials=st.integers(2, 12), share=st.floats(-1, 1))
+def test_trials_are_as_many_as_their_mean_correlation_says(
+    seed: int, trials: int, share: float
+) -> None:
+    random = np.random.default_rng(seed)
+    common = random.normal(size=(200, 1))
+    returns = share * common + (1 - abs(share)) * random.normal(size=(200, trials))
+    mean = np.corrcoef(returns.T)[np.triu_indices(trials, 1)].mean()
+    expected = max(mean, 0) + (1 - max(mean, 0)) * 1_000
+    assert independent_trials(returns, 1_000) == pytest.approx(expected, rel=1e-6)
+
+
+def test_trials_that_do_not_move_say_nothing_about_the_others() -> None:
+    moving = np.random.default_rng(2).normal(size=(50, 1))
+    still = np.zeros((50, 3))
+    assert independent_trials(np.hstack([moving, still]), 100) == 100.0
+    twins = np.hstack([moving, still, 2 * moving])
+    assert independent_trials(twins, 100) == pytest.approx(1.0)
 
 
 def test_sweep_of_one_parameter_has_no_map(bars: Bars, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from trading.backtest.engine import Actions
 from trading.errors import DataError, UsageError
 from trading.strategies.strategy import Bars
 from tune.manifest import Manifest, digest_of, make_manifest
+from tune.prices import Quoted
 from tune.search import SearchPlan, plan_of
 from tune.store import MANIFEST, TRIALS, Store
 
@@ -178,5 +180,10 @@ def test_digest_changes_with_every_cell_and_name(bars: Bars) -> None:
     ]
     digests = {digest_of(each) for each in (bars, *others)}
     assert len(digests) == 6
+    splits = np.ones_like(bars.close)
+    quoted = Quoted(bars, Actions(splits, 0 * splits))
+    paid = Quoted(bars, Actions(splits, splits))
+    dearer = Quoted(Bars.of_closes(bars.ts, bars.instrument_ids, nudged), quoted.actions)
+    assert len(digests | {digest_of(bars, each) for each in (quoted, paid, dearer)}) == 9
     copy = Bars(bars.ts.copy(), bars.instrument_ids, *(bars.close.copy(),) * 4, bars.volume.copy())
     assert digest_of(copy) == digest_of(bars)

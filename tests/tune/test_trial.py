@@ -6,9 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from trading.backtest.engine import Actions
 from trading.strategies.strategy import Bars
 from tune.ledger import Measured
 from tune.objective import Objective, strategy_of
+from tune.prices import Quoted
 from tune.trial import run_trial
 
 
@@ -35,6 +37,20 @@ def test_trial_reports_every_fold_with_the_score_so_far(
     sharpes = [each.train["sharpe"] for each in expected]
     means = [np.mean(sharpes[: count + 1]) for count in range(3)]
     assert [each["score"] for each in reports] == pytest.approx(means)
+
+
+def test_trial_trades_quoted_prices_where_there_are_some(
+    bars: Bars, objective: Objective, reports: list[dict[str, Any]]
+) -> None:
+    actions = Actions(np.ones_like(bars.close), np.full_like(bars.close, 0.05))
+    quoted = Quoted(bars, actions)
+    config = {"number": 3, "params": {"window_bars": 20}}
+    run_trial(config, bars=bars, objective=objective, known={}, quoted=quoted)
+    strategy = strategy_of("mean_reversion", {"window_bars": 20})
+    expected = [objective.measure(strategy, bars, 3, fold, quoted) for fold in range(3)]
+    assert [repr(each) for each in measured_in(reports)] == [repr(each) for each in expected]
+    plain = objective.measure(strategy, bars, 3, 0)
+    assert expected[0].train["total_return"] > plain.train["total_return"]  # dividends come on top
 
 
 def test_known_folds_are_reported_and_not_measured_again(

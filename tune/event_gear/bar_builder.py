@@ -48,9 +48,10 @@ class BarBuilder:
         key = event.instrument_id
         if key not in self._books:
             return
-        if isinstance(event, TradeTick):
+        price = None
+        if type(event) is TradeTick:
             self._volumes[key] = self._volumes.get(key, 0.0) + event.size
-        price = event.price if isinstance(event, TradeTick) else None
+            price = event.price
         if self._price is BarPrice.MIDDLE:
             price = self._middle(event)
         if price is None:

@@ -15,7 +15,21 @@ from trading.instruments import Instrument
 
 FloatArray = NDArray[np.float64]
 
-_decoder = msgspec.msgpack.Decoder(EquityMarked)
+
+class _Mark(msgspec.Struct, array_like=True, tag=EquityMarked.__name__):
+    """`EquityMarked` as far as it is read here, with floats: decoded at every bar."""
+
+    ts_event: int
+    ts_init: int
+    correlation_id: str
+    causation_id: str
+    account_id: str
+    sequence: int
+    equity: float
+    cash: float
+
+
+_decoder = msgspec.msgpack.Decoder(_Mark, strict=False)  # amounts travel as strings
 
 
 class SliceRecord:
@@ -57,8 +71,8 @@ class MarkRecord:
     def add(self, payload: bytes) -> None:
         """Take one encoded `EquityMarked`."""
         mark = _decoder.decode(payload)
-        self._equity.append(float(mark.equity))
-        self._cash.append(float(mark.cash))
+        self._equity.append(mark.equity)
+        self._cash.append(mark.cash)
 
     def equity(self) -> FloatArray:
         return np.array(self._equity, dtype=np.float64)

@@ -37,7 +37,7 @@ class DecidedAhead:
 
     def targets(self, bars: Bars) -> FloatArray:
         """Return the one row of the newest bar."""
-        row = int(np.searchsorted(self._ts, bars.ts[-1]))
+        row = int(self._ts.searchsorted(bars.ts[-1]))
         return self._weights[row : row + 1]
 
 

@@ -5,6 +5,11 @@ from decimal import Decimal
 import msgspec
 
 from actors.blueprint import Assumptions
+from trading.backtest.settings import Costs
+from trading.exchange.buying_power import BuyingPower
+from trading.exchange.fees import Fees
+from trading.exchange.liquidity import Liquidity
+from trading.exchange.slippage import Slippage
 from trading.risk.limits import RiskLimits
 from trading.values import NANOS_PER_SECOND
 from tune.event_gear.bar_builder import BarPrice
@@ -26,6 +31,45 @@ NO_LIMITS = RiskLimits(
     max_data_age_s=1e9,
 )
 """The gate checks every order and has nothing to object: what a strategy does when it is let."""
+
+
+def assumptions_of(costs: Costs, max_leverage: float | None = None) -> Assumptions:
+    """Return an exchange that charges what the vector gear does, on the grid: ticks and cents.
+
+    Beyond the size of its first level an order also pays for depth, which the vector gear does not know.
+
+    Parameters
+    ----------
+    max_leverage : float or None
+        Orders that would lead beyond it are refused, where the vector gear makes them smaller; None is
+        the exchange's own limit.
+
+    Raises
+    ------
+    ValueError
+        If there is impact, for which the exchange has no equal, or a number is out of its range.
+    """
+    if costs.impact:
+        raise ValueError("the exchange has depth and no impact; set impact to 0")
+    bps = _exact(costs.bps)
+    power = BuyingPower()
+    if max_leverage is not None:
+        power = BuyingPower(max_leverage=_exact(max_leverage))
+    return Assumptions(
+        liquidity=Liquidity(half_spread_bps=_exact(costs.half_spread_bps)),
+        fees=Fees(
+            per_share=_exact(costs.per_unit),
+            maker_bps=bps,
+            taker_bps=bps,
+            minimum=_exact(costs.minimum),
+        ),
+        slippage=Slippage(bps=_exact(costs.slippage_bps)),
+        buying_power=power,
+    )
+
+
+def _exact(number: float) -> Decimal:
+    return Decimal(repr(float(number)))
 
 
 class EventSettings(msgspec.Struct, frozen=True, kw_only=True):

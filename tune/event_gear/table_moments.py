@@ -21,9 +21,9 @@ class TableMoments:
             rows = slice(start, start + BLOCK)
             columns = (table.open, table.high, table.low, table.close, table.volume)
             cells = [column[rows].tolist() for column in columns]
-            for index, ts in enumerate(table.ts[rows].tolist()):
-                sequence = start + index + 1
-                bars = tuple(
+            moments = zip(table.ts[rows].tolist(), *cells, strict=True)
+            for sequence, (ts, *prices) in enumerate(moments, start=start + 1):
+                bars = [
                     Bar(
                         ts_event=ts,
                         ts_init=ts,
@@ -36,8 +36,8 @@ class TableMoments:
                         volume=volume,
                     )
                     for name, open_, high, low, close, volume in zip(
-                        table.instrument_ids, *(field[index] for field in cells), strict=True
+                        table.instrument_ids, *prices, strict=True
                     )
                     if close == close  # NaN: no bar  # noqa: PLR0124
-                )
-                yield MarketSlice(ts_event=ts, ts_init=ts, sequence=sequence, bars=bars)
+                ]
+                yield MarketSlice(ts_event=ts, ts_init=ts, sequence=sequence, bars=tuple(bars))

@@ -1,12 +1,12 @@
 """One strategy through the event gear, and what came of it as figures."""
 
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from actors.feeds.sources import PriceTable
+from trading.errors import DataError
 from trading.forecasting.informed import informed
 from trading.forecasting.registry import build_forecaster
 from trading.identifiers import StrategyId
@@ -17,8 +17,9 @@ from trading.metrics.ratios import sharpe
 from trading.strategies.strategy import Bars, Strategy
 from tune.backtest import fields_of, weights_of
 from tune.event_gear.result import EventResult
-from tune.event_gear.run import run_event_backtest
+from tune.event_gear.run import run_event_backtest, run_event_replay
 from tune.event_gear.settings import EventSettings
+from tune.recorded import Recording
 
 
 class EventRun(msgspec.Struct, frozen=True):
@@ -29,8 +30,10 @@ class EventRun(msgspec.Struct, frozen=True):
     result: EventResult
 
 
-def run_events(name: str, strategy: Strategy, bars: Bars, cash: float, forecaster: str) -> EventRun:
-    """Run one strategy alone through the order path that trades.
+def run_events(
+    name: str, strategy: Strategy, bars: Bars, settings: EventSettings, forecaster: str
+) -> EventRun:
+    """Run one strategy alone through the order path that trades, over bars.
 
     Raises
     ------
@@ -44,8 +47,37 @@ def run_events(name: str, strategy: Strategy, bars: Bars, cash: float, forecaste
     table = PriceTable(
         bars.ts, bars.instrument_ids, bars.open, bars.high, bars.low, bars.close, bars.volume
     )
-    settings = EventSettings(initial_cash=Decimal(repr(cash)), decides_ahead=True)
     result = run_event_backtest({StrategyId(name): told}, table, settings)
+    return EventRun(name, fields_of(strategy), result)
+
+
+def replay_events(
+    name: str, strategy: Strategy, recording: Recording, settings: EventSettings, forecaster: str
+) -> EventRun:
+    """Run one strategy alone through the order path that trades, over recorded quotes, trades and books.
+
+    Raises
+    ------
+    ConfigError
+        If it needs signals that no forecaster gives.
+    UsageError
+        If it failed at a bar.
+    DataError
+        If the record does not add up to two bars.
+    """
+    told = informed(name, strategy, build_forecaster(forecaster))
+    result = run_event_replay(
+        recording.events,
+        recording.instruments,
+        msgspec.structs.replace(
+            settings, bar_interval_ns=recording.interval_ns, bar_price=recording.price
+        ),
+        strategies={StrategyId(name): told},
+    )
+    if len(result.ts) < 2:
+        raise DataError(
+            "the record does not add up to two bars; choose shorter ones with @INTERVAL."
+        )
     return EventRun(name, fields_of(strategy), result)
 
 
@@ -62,6 +94,7 @@ def event_figures(run: EventRun) -> dict[str, Any]:
         "sharpe": sharpe(returns, periods),
         "max_drawdown": max_drawdown(returns),
         "fills": len(result.fills),
+        "commission": float(sum(fill.commission for fill in result.fills)),
         "refused": len(result.refusals),
         "books_agree": result.comparison.is_clean,
     }

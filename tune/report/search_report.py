@@ -17,6 +17,7 @@ from tune.backtest import BUY_AND_HOLD, EQUAL_WEIGHT, StrategyRun, yardsticks
 from tune.figures import COURSE_FIGURES
 from tune.findings import Around, around, costs_of
 from tune.outcome import SearchOutcome
+from tune.prices import Quoted
 from tune.report import charts
 from tune.report.page import facts, figures, page, table, write_page
 from tune.search import SearchPlan
@@ -66,10 +67,20 @@ def search_findings(
     plan: SearchPlan,
     outcome: SearchOutcome,
     bars: Bars,
+    quoted: Quoted | None = None,
 ) -> SearchFindings:
-    """Measure what must stand beside the best trial of a search."""
+    """Measure what must stand beside the best trial of a search.
+
+    Parameters
+    ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
+    """
     objective, best = plan.objective, outcome.best_params
-    first, last = objective.folds[0].test_start, objective.folds[-1].test_stop
+    strategy, settings = objective.strategy, objective.settings
+    test = slice(objective.folds[0].test_start, objective.folds[-1].test_stop)
+    market = bars if quoted is None else quoted.bars
+    actions = None if quoted is None else quoted.rows(test.start, test.stop).actions
     return SearchFindings(
         name=name,
         source=source,
@@ -77,9 +88,9 @@ def search_findings(
         plan=plan,
         outcome=outcome,
         trials=_trials(outcome),
-        beside=yardsticks(bars.rows(first, last), objective.settings),
-        around=around(objective.strategy, best, from_record(plan.space), bars, objective.settings),
-        costs=costs_of(objective.strategy, best, bars, objective.settings),
+        beside=yardsticks(market.rows(test.start, test.stop), settings, actions),
+        around=around(strategy, best, from_record(plan.space), bars, settings, quoted),
+        costs=costs_of(strategy, best, bars, settings, quoted),
     )
 
 

@@ -21,7 +21,14 @@ from tune.backtest import weights_of
 from tune.batch import SweepPlan
 from tune.columns import PREFIX
 from tune.figures import COURSE_FIGURES
-from tune.findings import MINIMISED, NEIGHBOURS, costs_of, with_neighbours, yardstick_figures
+from tune.findings import (
+    MINIMISED,
+    NEIGHBOURS,
+    costs_of,
+    independent_trials,
+    with_neighbours,
+    yardstick_figures,
+)
 from tune.ledger import Ending
 from tune.objective import strategy_of
 from tune.report import charts
@@ -30,6 +37,8 @@ from tune.report.search_report import beside_the_best, costs_table, number, para
 
 BEST = 100
 """Points in the page and in the JSON file; the Parquet file has all."""
+SAMPLE = 64
+"""Points whose returns tell how far all are alike."""
 CELLS_MAX = 250
 """Cells of the map in each direction; a finer grid is shown by the best of each cell."""
 
@@ -46,9 +55,11 @@ class SweepFindings:
         Of the best point.
     measured : int
         Points with a result.
+    independent : float
+        Independent trials that the measured points are worth, see `tune.findings.independent_trials`.
     deflated_sharpe : float
-        Probability that the true Sharpe ratio of the best is above 0, given how many points were measured; NaN
-        with fewer than two.
+        Probability that the true Sharpe ratio of the best is above 0, given so many independent trials; NaN
+        with fewer than two points.
     yardsticks : mapping
         Figures of buy-and-hold and of equal weights over the same bars.
     costs : CostSensitivity or None
@@ -63,6 +74,7 @@ class SweepFindings:
     points: pl.DataFrame
     best_params: Mapping[str, Any]
     measured: int
+    independent: float
     deflated_sharpe: float
     yardsticks: Mapping[str, Mapping[str, float]]
     costs: CostSensitivity | None
@@ -96,6 +108,7 @@ def sweep_findings(
         nulls_last=True,
     )
     best = plan.grid.point(ranked["point"][0])
+    independent = _independent(plan, measured, bars)
     return SweepFindings(
         name=name,
         source=source,
@@ -105,7 +118,8 @@ def sweep_findings(
         points=ranked,
         best_params=best,
         measured=measured.height,
-        deflated_sharpe=_deflated(plan, best, measured, bars),
+        independent=independent,
+        deflated_sharpe=_deflated(plan, best, measured, independent, bars),
         yardsticks=yardstick_figures(bars, plan.settings),
         costs=costs_of(plan.strategy, best, bars, plan.settings),
     )
@@ -134,6 +148,7 @@ def summary_of(found: SweepFindings) -> dict[str, Any]:
         "notes": found.notes,
         "points": found.points.height,
         "points_measured": found.measured,
+        "independent_trials": found.independent,
         "deflated_sharpe": found.deflated_sharpe,
         "yardsticks": found.yardsticks,
         "costs_of_the_best": msgspec.to_builtins(found.costs),
@@ -174,7 +189,8 @@ def verdict(found: SweepFindings) -> list[str]:
     told = [
         (
             f"Deflated Sharpe: {'unknown' if np.isnan(sure) else f'{100 * sure:.1f} %'} probability that the true "
-            f"Sharpe ratio of the best is above 0, after {found.measured:,} points."
+            f"Sharpe ratio of the best is above 0, after {found.measured:,} points that count as "
+            f"{found.independent:,.1f} independent trials."
         ),
         (
             "The best was chosen on the very bars that it is shown on: nothing here is out of sample; `trader tune` "
@@ -326,14 +342,31 @@ def _figures_text(row: Mapping[str, float]) -> tuple[str, ...]:
     )
 
 
+def _independent(plan: SweepPlan, measured: pl.DataFrame, bars: Bars) -> float:
+    """Return what the points are worth in independent trials, by a sample that is always the same."""
+    points = measured["point"].to_numpy()
+    if points.size > SAMPLE:
+        points = np.sort(np.random.default_rng(0).choice(points, SAMPLE, replace=False))
+    returns = [_returns(plan, plan.grid.point(point), bars) for point in points.tolist()]
+    return independent_trials(np.column_stack(returns), measured.height)
+
+
+def _returns(plan: SweepPlan, params: Mapping[str, object], bars: Bars) -> FloatArray:
+    weights = weights_of(plan.strategy, strategy_of(plan.strategy, params), bars)
+    return run_backtest(bars, weights, plan.settings).returns
+
+
 def _deflated(
-    plan: SweepPlan, best: Mapping[str, object], measured: pl.DataFrame, bars: Bars
+    plan: SweepPlan,
+    best: Mapping[str, object],
+    measured: pl.DataFrame,
+    independent: float,
+    bars: Bars,
 ) -> float:
     """Return the deflated Sharpe ratio of the best point; the ratios of the table are per year."""
     ratios = measured["sharpe"].to_numpy() / np.sqrt(periods_per_year(bars.ts))
     known = ratios[np.isfinite(ratios)]
     if known.size < 2:
         return float("nan")
-    weights = weights_of(plan.strategy, strategy_of(plan.strategy, best), bars)
-    returns = run_backtest(bars, weights, plan.settings).returns
-    return deflated_sharpe(sharpe_estimate(returns), measured.height, float(known.var(ddof=1)))
+    estimate = sharpe_estimate(_returns(plan, best, bars))
+    return deflated_sharpe(estimate, round(independent), float(known.var(ddof=1)))
