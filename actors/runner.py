@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import msgspec
+
 from actors.journal.journal import Journal
 from trading.codec import decode, encode
 from trading.effects import (
@@ -39,16 +41,14 @@ JOURNAL_PROBE_NS = 250_000_000
 """How often a journal that failed is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """A message for one machine."""
 
     to: MachineName
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """One journalled event of `stream`, as announced by its writer."""
 
     stream: StreamName
@@ -56,14 +56,12 @@ class Fact:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(msgspec.Struct, frozen=True):
     topic: str
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class LinkChanged:
+class LinkChanged(msgspec.Struct, frozen=True):
     peer: MachineName
     is_up: bool
 
@@ -71,16 +69,14 @@ class LinkChanged:
 Inbound = Command | Fact | Published | LinkChanged
 
 
-@dataclass(frozen=True, slots=True)
-class Out:
+class Out(msgspec.Struct, frozen=True):
     """An effect that leaves the process, with the machine that caused it."""
 
     machine: MachineName
     effect: Send | Publish | CallVenue | Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Fenced:
+class Fenced(msgspec.Struct, frozen=True):
     """`machine` lost its lease: it runs no more here."""
 
     machine: MachineName
@@ -97,10 +93,11 @@ class _Cell:
     name: MachineName
     factory: Callable[[], Machine]
     machine: Machine
+    handle: Callable[[Message, int], list[Effect]]
+    """Of the machine, looked up once."""
     epoch: int = 0
     handled: int = 0
     is_fenced: bool = False
-    journal_retry_at: int | None = None
     is_restored: bool = True
     subscribes: tuple[str, ...] = ()
     positions: dict[StreamName, int] = field(default_factory=dict)
@@ -131,7 +128,13 @@ class Runner:
         self._journal = journal
         self._emit: Callable[[Outbound], None] = self._collect
         self._holder = holder
-        self._cells = {name: _Cell(name, make, make()) for name, make in factories.items()}
+        self._cells = {name: _cell(name, make) for name, make in factories.items()}
+        self._listeners: dict[str, tuple[_Cell, ...]] = {}
+        """Who subscribes to each topic that was seen."""
+        self._followers: dict[StreamName, tuple[_Cell, ...]] = {}
+        """Who follows each stream that was written to."""
+        self._journal_retries: dict[MachineName, int] = {}
+        """When to try a journal that failed again (ns)."""
         self._queue: deque[tuple[_Cell, Message]] = deque()
         self._timer_heap: list[tuple[int, int, MachineName, str]] = []
         self._timer_count = 0
@@ -215,9 +218,9 @@ class Runner:
         if now >= self._next_follow_poll:
             self._next_follow_poll = now + FOLLOW_POLL_NS
             self._catch_up()
-        for cell in self._cells.values():
-            if cell.journal_retry_at is not None and now >= cell.journal_retry_at:
-                self._probe_journal(cell, now)
+        for name, at in list(self._journal_retries.items()):
+            if now >= at:
+                self._probe_journal(self._cells[name], now)
         return self._pump(now)
 
     def next_due(self) -> int:
@@ -236,14 +239,22 @@ class Runner:
     # -- delivery
 
     def _fan_out(self, topic: str, message: Message) -> None:
-        for cell in self._cells.values():
-            if topic.startswith(cell.subscribes):
-                self._queue.append((cell, message))
+        listeners = self._listeners.get(topic)
+        if listeners is None:
+            cells = self._cells.values()
+            listeners = tuple(each for each in cells if topic.startswith(each.subscribes))
+            self._listeners[topic] = listeners
+        for cell in listeners:
+            self._queue.append((cell, message))
 
     def _announce(self, stream: StreamName, seq: int, payload: bytes) -> None:
-        for cell in self._cells.values():
-            position = cell.positions.get(stream)
-            if position is None or seq <= position:
+        followers = self._followers.get(stream)
+        if followers is None:
+            followers = tuple(each for each in self._cells.values() if stream in each.positions)
+            self._followers[stream] = followers
+        for cell in followers:
+            position = cell.positions[stream]
+            if seq <= position:
                 continue
             if seq == position + 1:
                 cell.positions[stream] = seq
@@ -279,7 +290,9 @@ class Runner:
                 if cell.is_fenced:
                     continue
                 cell.handled += 1
-                self._sort(cell, cell.machine.handle(message, now))
+                effects = cell.handle(message, now)
+                if effects:
+                    self._sort(cell, effects)
                 if cell.appends:
                     cell.uncommitted.append(message)
                     dirty[cell.name] = cell
@@ -292,11 +305,11 @@ class Runner:
     def _sort(self, cell: _Cell, effects: Sequence[Effect]) -> None:
         """Release what may go at once; hold what stands behind an append."""
         for effect in effects:
-            if isinstance(effect, Append):
+            if type(effect) is Append:
                 cell.appends.append(effect.event)
             elif cell.appends:
                 cell.held.append(effect)
-            elif isinstance(effect, CallVenue) and self._is_stale(cell):
+            elif type(effect) is CallVenue and self._is_stale(cell):
                 return
             else:
                 self._release(cell, effect)
@@ -324,26 +337,25 @@ class Runner:
         self._emit(Fenced(cell.name, reason))
 
     def _release(self, cell: _Cell, effect: Effect) -> None:
-        match effect:
-            case Send(to, message):
-                local = self._cells.get(to)
-                if local is None:
-                    self._emit(Out(cell.name, effect))
-                else:
-                    self._queue.append((local, message))
-            case Publish(topic, message):
-                self._fan_out(topic, message)
+        # By type: this is asked for every effect, and a class pattern that misses costs much more.
+        if type(effect) is Send:
+            local = self._cells.get(effect.to)
+            if local is None:
                 self._emit(Out(cell.name, effect))
-            case SetTimer(key, at):
-                cell.timers[key] = at
-                self._timer_count += 1
-                heapq.heappush(self._timer_heap, (at, self._timer_count, cell.name, key))
-            case CancelTimer(key):
-                cell.timers.pop(key, None)
-            case CallVenue() | Reply():
-                self._emit(Out(cell.name, effect))
-            case Append():
-                raise AssertionError("appends are committed, not released")
+            else:
+                self._queue.append((local, effect.message))
+        elif type(effect) is Publish:
+            self._fan_out(effect.topic, effect.message)
+            self._emit(Out(cell.name, effect))
+        elif type(effect) is SetTimer:
+            cell.timers[effect.key] = effect.at
+            self._timer_count += 1
+            heapq.heappush(self._timer_heap, (effect.at, self._timer_count, cell.name, effect.key))
+        elif type(effect) is CancelTimer:
+            cell.timers.pop(effect.key, None)
+        else:
+            assert isinstance(effect, CallVenue | Reply), "appends are committed, not released"
+            self._emit(Out(cell.name, effect))
 
     def _commit(self, cell: _Cell, now: int) -> None:
         events, cell.appends = cell.appends, []
@@ -370,7 +382,10 @@ class Runner:
 
     def _restore(self, cell: _Cell) -> None:
         cell.machine = machine = cell.factory()
+        cell.handle = machine.handle
         cell.subscribes = machine.subscribes
+        self._listeners.clear()
+        self._followers.clear()
         cell.timers.clear()
         cell.positions = dict.fromkeys(machine.follows, 0)
         cell.is_restored = False
@@ -392,8 +407,8 @@ class Runner:
         each order in them is refused in so many words. A machine that appends all the same gets no
         third try: it will hear `Started` when the journal is back.
         """
-        is_first = cell.journal_retry_at is None
-        cell.journal_retry_at = now + JOURNAL_PROBE_NS
+        is_first = cell.name not in self._journal_retries
+        self._journal_retries[cell.name] = now + JOURNAL_PROBE_NS
         with suppress(JournalUnavailable):  # not even readable: then the probe restores it
             self._restore(cell)
         # Facts that waited have just been read from the journal: they must not come twice.
@@ -419,11 +434,16 @@ class Runner:
             if not cell.is_restored:
                 self._restore(cell)
         except JournalUnavailable:
-            cell.journal_retry_at = now + JOURNAL_PROBE_NS
+            self._journal_retries[cell.name] = now + JOURNAL_PROBE_NS
             return
-        cell.journal_retry_at = None
+        del self._journal_retries[cell.name]
         self._queue.append((cell, Started(ts_event=now, ts_init=now, epoch=cell.epoch)))
         self._queue.append((cell, JournalRecovered(ts_event=now, ts_init=now, stream=stream)))
+
+
+def _cell(name: MachineName, factory: Callable[[], Machine]) -> _Cell:
+    machine = factory()
+    return _Cell(name, factory, machine, machine.handle)
 
 
 def _event(payload: bytes) -> Event:

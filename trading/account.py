@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping, Set
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Protocol
 
 from trading.events import OrderFilled
 from trading.identifiers import InstrumentId, StrategyId, TradeId
 from trading.position import EXACT, Position, exact_sum
 from trading.values import ZERO, OrderSide
+
+
+class PriceBook(Protocol):
+    """Where the price of an instrument can be looked up: a mapping, or something like one."""
+
+    def get(self, instrument_id: InstrumentId, /) -> Decimal | None: ...
 
 
 class Account:
@@ -61,13 +69,13 @@ class Account:
         """Return one strategy's position; a flat one if there is none. Not to be changed."""
         return self._strategy_positions.get((strategy_id, instrument_id)) or Position()
 
-    def positions(self) -> dict[InstrumentId, Position]:
-        """Return every position that the account ever held, flat ones too."""
-        return dict(self._positions)
+    def positions(self) -> Mapping[InstrumentId, Position]:
+        """Return every position that the account ever held, flat ones too; read-only, follows fills."""
+        return MappingProxyType(self._positions)
 
-    def strategy_positions(self) -> dict[tuple[StrategyId, InstrumentId], Position]:
-        """Return every position that a strategy ever held, flat ones too."""
-        return dict(self._strategy_positions)
+    def strategy_positions(self) -> Mapping[tuple[StrategyId, InstrumentId], Position]:
+        """Return every position that a strategy ever held, flat ones too; read-only, follows fills."""
+        return MappingProxyType(self._strategy_positions)
 
     def realized_pnl(self) -> Decimal:
         """Return the realised profit of the account before commissions."""
@@ -76,17 +84,24 @@ class Account:
     def commissions(self) -> Decimal:
         return exact_sum(position.commissions for position in self._positions.values())
 
-    def equity(self, prices: Mapping[InstrumentId, Decimal]) -> Decimal:
+    def equity(self, prices: PriceBook) -> Decimal:
         """Return cash plus the market value of all positions, exact.
 
         A position without a price counts at its cost (its average price).
         """
-        return EXACT.add(self.cash, self.exposure(prices)[1])
+        equity = self.cash
+        for key, position in self._positions.items():
+            equity = EXACT.add(equity, position.value(prices.get(key)))
+        return equity
 
-    def exposure(self, prices: Mapping[InstrumentId, Decimal]) -> tuple[Decimal, Decimal]:
+    def exposure(self, prices: PriceBook) -> tuple[Decimal, Decimal]:
         """Return (gross, net): the sums of the absolute and of the signed position values."""
-        values = [position.value(prices.get(key)) for key, position in self._positions.items()]
-        return exact_sum(value.copy_abs() for value in values), exact_sum(values)
+        gross = net = ZERO
+        for key, position in self._positions.items():
+            value = position.value(prices.get(key))
+            gross = EXACT.add(gross, value.copy_abs())
+            net = EXACT.add(net, value)
+        return gross, net
 
     def validate(self) -> None:
         """Assert that strategies add up to the account, and that cash follows from the positions."""

@@ -1,7 +1,6 @@
 """The planner: from target weights to orders. The one place where sizes are decided."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -42,8 +41,7 @@ class PlannerConfig(msgspec.Struct, frozen=True, kw_only=True):
     order_ttl_ns: int = 5 * NANOS_PER_SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
+class Occasion(msgspec.Struct, frozen=True):
     """When and why a plan is made: goes into every order of it."""
 
     ts_event: int

@@ -3,6 +3,7 @@
 Identifiers are `NewType`s over `str`: free at run time, and mypy refuses to mix them.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NewType
 
@@ -43,6 +44,7 @@ def symbol_of(instrument: InstrumentId) -> str:
     return instrument.rpartition(".")[0]
 
 
+@lru_cache(maxsize=1_024)
 def machine_name(kind: str, *key: str) -> MachineName:
     """Return the address `kind:key[:key]`; the one place where addresses are formed.
 

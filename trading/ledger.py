@@ -33,6 +33,7 @@ from trading.identifiers import (
     machine_name,
 )
 from trading.instruments import Instrument
+from trading.last_prices import LastPrices
 from trading.messages import Message
 from trading.order import Order
 from trading.outcomes import JournalRecovered, JournalUnavailable
@@ -80,8 +81,10 @@ class Curve:
         self.max_drawdown = 0.0
 
     def add(self, ts_event: int, value: Decimal) -> None:
-        self._peak = max(self._peak, value)
-        self.max_drawdown = max(self.max_drawdown, self.drawdown(value))
+        if value >= self._peak:
+            self._peak = value
+        else:
+            self.max_drawdown = max(self.max_drawdown, self.drawdown(value))
         self._daily[ts_event // _DAY_NS] = float(value)
 
     def drawdown(self, value: Decimal) -> float:
@@ -111,7 +114,6 @@ class Ledger:
 
     def __init__(self, config: LedgerConfig) -> None:
         self.config = config
-        self._instruments = {each.instrument_id: each for each in config.instruments}
         self._account = Account(config.initial_cash)
         self._orders: dict[str, Order] = {}
         self._submitted_count = 0
@@ -123,8 +125,7 @@ class Ledger:
         self._curves = {name: Curve(capital) for name, capital in config.capital.items()}
         self._marked = 0
         self._ts_event = 0
-        self._prices: dict[InstrumentId, Decimal] = {}
-        self._bad_price_count = 0
+        self._prices = LastPrices(config.instruments)
         self._is_journal_up = True
 
     @property
@@ -172,6 +173,7 @@ class Ledger:
         account = self._account
         gross, net = account.exposure(self._prices)
         equity = account.equity(self._prices)
+        strategies = self._by_strategy()
         positions = account.positions()
         unrealized = exact_sum(self._unrealized(key, one) for key, one in positions.items())
         return {
@@ -191,11 +193,11 @@ class Ledger:
                 for key in sorted(positions)
                 if not positions[key].is_flat
             ],
-            "strategies": {name: self._strategy_view(name) for name in self._strategies()},
+            "strategies": {name: self._strategy_view(name, *sums) for name, sums in strategies},
             "recent_orders": [_order_view(order) for order in reversed(self._recent_orders)],
             "recent_fills": [_fill_view(*item) for item in reversed(self._recent_fills)],
             "orders": self._order_counts(),
-            "bad_prices": self._bad_price_count,
+            "bad_prices": self._prices.bad_count,
             "sequence": self._marked,
             "ts_event": self._ts_event,
         }
@@ -248,26 +250,16 @@ class Ledger:
     def _price_from_top(self, top: BookTop) -> None:
         makes_sense = 0 < top.bid_px <= top.ask_px  # not so for NaN, one side, or a crossed book
         middle = (top.bid_px + top.ask_px) / 2 if makes_sense else 0.0
-        self._set_price(top.instrument_id, middle)
-
-    def _set_price(self, key: InstrumentId, value: float) -> None:
-        """Keep the price on the instrument's grid; one that makes no sense is counted and dropped."""
-        instrument = self._instruments.get(key)
-        try:
-            if instrument is not None:
-                self._prices[key] = instrument.price(value)
-                return
-        except ValueError:
-            pass  # not finite, or not positive
-        self._bad_price_count += 1
+        self._prices.set(top.instrument_id, middle)
 
     def _mark(self, bars: BarSlice, now: int) -> list[Effect]:
         if bars.sequence <= self._marked:
             return []
         for bar in bars.bars:
-            self._set_price(bar.instrument_id, bar.close)
+            self._prices.set(bar.instrument_id, bar.close)
         if not self._is_journal_up:
             return []
+        cash = self._account.cash
         gross, net = self._account.exposure(self._prices)
         event = EquityMarked(
             ts_event=bars.ts_event,
@@ -276,38 +268,32 @@ class Ledger:
             causation_id=bars.causation_id,
             account_id=self.config.account_id,
             sequence=bars.sequence,
-            equity=self._account.equity(self._prices),
-            cash=self._account.cash,
+            equity=EXACT.add(cash, net),
+            cash=cash,
             gross=gross,
             net=net,
-            by_strategy=tuple(
-                (name, self._profit(name), self._gross(name)) for name in self._strategies()
-            ),
+            by_strategy=tuple([(name, *sums) for name, sums in self._by_strategy()]),
         )
         self.apply(event)
         return [Append(event)]
 
     # -- strategies
 
-    def _strategies(self) -> list[StrategyId]:
-        """Return the configured strategies, then others that have traded."""
-        others = {strategy for strategy, _ in self._account.strategy_positions()}
-        return [*self.config.capital, *sorted(others - self.config.capital.keys())]
+    def _by_strategy(self) -> list[tuple[StrategyId, tuple[Decimal, Decimal]]]:
+        """Return profit and gross exposure of the configured strategies, then of others that traded.
 
-    def _held(self, strategy_id: StrategyId) -> list[tuple[InstrumentId, Position]]:
-        held = self._account.strategy_positions()
-        return [(key, one) for (strategy, key), one in held.items() if strategy == strategy_id]
-
-    def _profit(self, strategy_id: StrategyId) -> Decimal:
-        """Return realised plus unrealised profit less commissions; exact."""
-        return exact_sum(
-            EXACT.add(EXACT.subtract(one.realized_pnl, one.commissions), self._unrealized(key, one))
-            for key, one in self._held(strategy_id)
-        )
-
-    def _gross(self, strategy_id: StrategyId) -> Decimal:
-        held = self._held(strategy_id)
-        return exact_sum(one.value(self._prices.get(key)).copy_abs() for key, one in held)
+        The profit is realised plus unrealised less commissions. Both are exact.
+        """
+        nothing = (ZERO, ZERO)
+        sums = dict.fromkeys(self.config.capital, nothing)
+        for (strategy, key), one in self._account.strategy_positions().items():
+            profit, gross = sums.get(strategy, nothing)
+            value = one.value(self._prices.get(key))
+            realized = EXACT.subtract(one.realized_pnl, one.commissions)
+            own = EXACT.add(realized, EXACT.subtract(value, one.cost))
+            sums[strategy] = EXACT.add(profit, own), EXACT.add(gross, value.copy_abs())
+        others = sorted(sums.keys() - self.config.capital.keys())
+        return [(name, sums[name]) for name in (*self.config.capital, *others)]
 
     def _unrealized(self, key: InstrumentId, position: Position) -> Decimal:
         return EXACT.subtract(position.value(self._prices.get(key)), position.cost)
@@ -326,18 +312,19 @@ class Ledger:
             "realized_pnl": position.realized_pnl,
         }
 
-    def _strategy_view(self, strategy_id: StrategyId) -> dict[str, Any]:
+    def _strategy_view(
+        self, strategy_id: StrategyId, profit: Decimal, gross: Decimal
+    ) -> dict[str, Any]:
         """Describe one strategy; `trades` counts its orders that were filled, wholly or in part."""
         capital = self.config.capital.get(strategy_id, ZERO)
         curve = self._curves.get(strategy_id)
-        profit = self._profit(strategy_id)
         return {
             "capital": capital,
             "profit": profit,
             "return": float(profit / capital) if capital > 0 else 0.0,
             "sharpe": None if curve is None else curve.sharpe(),
             "max_drawdown": 0.0 if curve is None else curve.max_drawdown,
-            "exposure": self._gross(strategy_id),
+            "exposure": gross,
             "trades": self._traded[strategy_id],
         }
 

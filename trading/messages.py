@@ -3,8 +3,10 @@
 import msgspec
 
 
-class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, kw_only=True, gc=False):
     """Base of everything that travels or is journalled. Never changed after creation.
+
+    What cannot change cannot come to hold itself, so the garbage collector need not look at it.
 
     On the wire: msgpack array, class name first. The fields below come first in every message,
     so a later version adds its own fields at the end, with defaults, and old records still decode.

@@ -101,9 +101,9 @@ class DataGuard:
         }
 
     def handle(self, message: Message, now: int) -> list[Effect]:
+        if isinstance(message, MarketData):
+            return self._guard(message, now)
         match message:
-            case MarketData():
-                return self._guard(message, now)
             case RequestBook():
                 return [Send(self.config.source, message)]
             case Started():
@@ -136,7 +136,7 @@ class DataGuard:
 
     def _guard(self, message: MarketData, now: int) -> list[Effect]:
         try:
-            if isinstance(message, BarSlice):
+            if type(message) is BarSlice:
                 return self._take_slice(message, now)
             return self._take(message, now)
         except (TypeError, ValueError, AttributeError):
@@ -173,7 +173,9 @@ class DataGuard:
                 good.append(bar)
             else:
                 self._rejected[bad] += 1
-        return self._pass_on("slice", msgspec.structs.replace(slice_, bars=tuple(good)), now)
+        if len(good) < len(slice_.bars):
+            slice_ = msgspec.structs.replace(slice_, bars=tuple(good))
+        return self._pass_on("slice", slice_, now)
 
     def _check_instrument(self, name: InstrumentId) -> RejectCode | None:
         if len(name) > SYMBOL_LENGTH_MAX:
@@ -256,13 +258,13 @@ def _price_of(message: MarketData) -> float | None:
 
 
 def _check_price(price: float) -> RejectCode | None:
+    if PRICE_MIN <= price <= PRICE_MAX:
+        return None  # nearly always
     if math.isnan(price):
         return RejectCode.NOT_A_NUMBER
     if math.isinf(price):
         return RejectCode.INFINITE
-    if price <= 0:
-        return RejectCode.NOT_POSITIVE
-    return None if PRICE_MIN <= price <= PRICE_MAX else RejectCode.ABSURD_PRICE
+    return RejectCode.NOT_POSITIVE if price <= 0 else RejectCode.ABSURD_PRICE
 
 
 def _check_prices(prices: Iterable[float]) -> RejectCode | None:

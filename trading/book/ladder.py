@@ -8,7 +8,7 @@ and reads depth for free; a change near the best price moves only the few entrie
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from trading.book.book import Level, hash_book
@@ -98,15 +98,14 @@ class LadderBook:
         self.sequence = delta.sequence
 
     def apply_snapshot(self, snapshot: BookSnapshot) -> None:
-        for container in (self._bids, self._asks, self._bid_ranks, self._ask_ranks):
-            container.clear()
-        self._best_bid = self._best_ask = None
+        self._bids = bids = self._on_grid(snapshot.bids)
+        self._asks = asks = self._on_grid(snapshot.asks)
+        self._bid_ranks = sorted(bids)
+        self._ask_ranks = sorted([-price for price in asks])
+        self._best_bid = bids[self._bid_ranks[-1]] if bids else None
+        self._best_ask = asks[-self._ask_ranks[-1]] if asks else None
         self._bid_orders.clear()
         self._ask_orders.clear()
-        for price, size in snapshot.bids:
-            self.update(_BUY, price, size)
-        for price, size in snapshot.asks:
-            self.update(_SELL, price, size)
         self.sequence = snapshot.sequence
 
     def best_bid(self) -> Level | None:
@@ -133,6 +132,18 @@ class LadderBook:
     def state_hash(self) -> str:
         sides = ((_BUY, self._bid_orders), (_SELL, self._ask_orders))
         return hash_book(self, [(side, *order) for side, orders in sides for order in orders])
+
+    def _on_grid(self, levels: Iterable[Level]) -> dict[float, Level]:
+        """Return the levels by price; the last word on a price wins, a size of nothing removes."""
+        tick_size, numerator, denominator = self._tick_size, self._numerator, self._denominator
+        found: dict[float, Level] = {}
+        for level, size in levels:
+            price = round(level / tick_size) * numerator / denominator
+            if size > 0.0:
+                found[price] = (price, size)
+            else:
+                found.pop(price, None)
+        return found
 
     def _add_or_remove(self, side: OrderSide, price: float, size: float) -> None:
         # TickGrid.price_of(tick_of(price)), written out to save two calls.

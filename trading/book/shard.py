@@ -1,6 +1,6 @@
 """The machine that keeps the books of one venue and says what their tops are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -56,19 +56,18 @@ class BookShard:
         self._books = {item.instrument_id: TrackedBook(item) for item in instruments}
         self._topics = {key: f"book.{venue}.{key}" for key in self._books}
         self._unknown_count = 0
+        self._handlers: dict[type[Message], Callable[[Any, int], list[Effect]]] = {
+            BookDelta: self._update,
+            BookSnapshot: self._update,
+            QuoteTick: self._update,
+            BarSlice: self._pass_on,
+            RequestBook: self._answer,
+            Started: self._start,
+        }
 
     def handle(self, message: Message, now: int) -> list[Effect]:
-        match message:
-            case BookDelta() | BookSnapshot() | QuoteTick():
-                return self._update(message, now)
-            case BarSlice():
-                return [Publish(self._slice_topic, message)]
-            case RequestBook():
-                return self._answer(message)
-            case Started():
-                return self._start(message, now)
-            case _:
-                return []
+        handler = self._handlers.get(type(message))
+        return [] if handler is None else handler(message, now)
 
     def apply(self, event: Event) -> None:
         """Do nothing: a shard has no stream and follows none."""
@@ -120,13 +119,13 @@ class BookShard:
         if tracked is None:
             self._unknown_count += 1
             return []
-        match _accept(tracked, message):
-            case Verdict.CHANGED:
-                return self._publish(tracked)
-            case Verdict.UNTRUSTED:
-                return self._request(tracked, message, now)
-            case Verdict.IGNORED:
-                return []
+        verdict = _accept(tracked, message)
+        if verdict is Verdict.CHANGED:
+            return self._publish(tracked)
+        return self._request(tracked, message, now) if verdict is Verdict.UNTRUSTED else []
+
+    def _pass_on(self, slice_: BarSlice, now: int) -> list[Effect]:
+        return [Publish(self._slice_topic, slice_)]
 
     def _publish(self, tracked: TrackedBook) -> list[Effect]:
         tracked.requested_at = None
@@ -155,7 +154,7 @@ class BookShard:
         )
         return [Send(self._feed, request)]
 
-    def _answer(self, request: RequestBook) -> list[Effect]:
+    def _answer(self, request: RequestBook, now: int) -> list[Effect]:
         tracked = self._books.get(request.instrument_id)
         if tracked is None:
             self._unknown_count += 1
@@ -168,13 +167,12 @@ class BookShard:
 
 
 def _accept(tracked: TrackedBook, message: BookDelta | BookSnapshot | QuoteTick) -> Verdict:
-    match message:
-        case BookDelta():
-            return tracked.accept_delta(message)
-        case BookSnapshot():
-            return tracked.accept_snapshot(message)
-        case QuoteTick():
-            return tracked.accept_quote(message)
+    if type(message) is BookDelta:
+        return tracked.accept_delta(message)
+    if type(message) is BookSnapshot:
+        return tracked.accept_snapshot(message)
+    assert type(message) is QuoteTick
+    return tracked.accept_quote(message)
 
 
 def _top(tracked: TrackedBook) -> BookTop | None:

@@ -3,6 +3,31 @@
 from decimal import Decimal
 from fractions import Fraction
 
+from trading.instruments import Instrument
+
+TICKS_MAX = 10**9
+"""Up to here a float tells a price from the middle between two ticks."""
+TIE = 1e-6
+"""Prices nearer than this (in ticks) to such a middle must be rounded in Decimal."""
+
+
+def sure_tick(price: float, tick_size: float) -> int | None:
+    """Return the number of the nearest tick, or None where a float cannot tell (NaN too)."""
+    ticks = price / tick_size
+    return round(ticks) if ticks < TICKS_MAX and abs(ticks % 1.0 - 0.5) > TIE else None
+
+
+def price_on_grid(price: float, instrument: Instrument, tick_size: float) -> Decimal:
+    """Return `instrument.price(price)`, several times faster for nearly every price. Raises like it.
+
+    Parameters
+    ----------
+    tick_size : float
+        That of the instrument.
+    """
+    tick = sure_tick(price, tick_size)
+    return tick * instrument.tick_size if tick is not None and tick > 0 else instrument.price(price)
+
 
 class TickGrid:
     """Converts between prices (float, quote currency) and ticks (int).

@@ -75,8 +75,10 @@ class TrackedBook:
     def accept_snapshot(self, snapshot: BookSnapshot) -> Verdict:
         """Replace the book by `snapshot`, then apply the deltas that waited and are newer."""
         self._has_depth = True
-        waiting, self._waiting = self._waiting, deque(maxlen=WAITING_DELTAS_MAX)
         verdict = self._replace(snapshot, snapshot)
+        if not self._waiting:
+            return verdict
+        waiting, self._waiting = self._waiting, deque(maxlen=WAITING_DELTAS_MAX)
         for delta in waiting:
             if not self.is_valid or delta.sequence > self.book.sequence:
                 verdict = self.accept_delta(delta)
@@ -116,9 +118,11 @@ class TrackedBook:
         if self._is_old(source):
             self.duplicate_count += 1
             return Verdict.IGNORED
-        if not all(_is_plausible(*level) for level in (*snapshot.bids, *snapshot.asks)):
-            self.malformed_count += 1
-            return self._distrust()
+        for levels in (snapshot.bids, snapshot.asks):
+            for price, size in levels:
+                if not _is_plausible(price, size):
+                    self.malformed_count += 1
+                    return self._distrust()
         self.book.apply_snapshot(snapshot)
         return self._settle(source)
 

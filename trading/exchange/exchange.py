@@ -6,7 +6,7 @@ for again, and a request that was not acted on yet never will be.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -110,6 +110,15 @@ class SimulatedExchange:
         self._slice_topic = f"market.{self._venue}.slice"
         self._pending: deque[tuple[int, VenueRequest]] = deque()
         self._busy_until = 0
+        self._handlers: dict[type[Message], Callable[[Any, int], list[Effect]]] = {
+            VenueRequest: self._receive,
+            MarketSlice: self._take_slice,
+            MarketEvents: self._take_events,
+            TimerFired: self._timer_fired,
+            RequestBook: self._show_book,
+            BarsHistory: self._take_history,
+            Started: self._start,
+        }
 
     # -- machine
 
@@ -131,24 +140,8 @@ class SimulatedExchange:
 
     def handle(self, message: Message, now: int) -> list[Effect]:
         """React to one message. What is none of the venue's business has no effect."""
-        match message:
-            case VenueRequest():
-                return self._receive(message, now)
-            case MarketSlice():
-                return self._take_slice(message, now)
-            case MarketEvents():
-                return self._take_events(message, now)
-            case TimerFired(key=key) if key == LATENCY_TIMER:
-                return self._work_off(now)
-            case RequestBook():
-                turn = self._turn(now, f"{self.name}/{self._sequence}")
-                return self._publication.books((message.instrument_id,), turn)
-            case BarsHistory():
-                return self._take_history(message, now)
-            case Started():
-                return self._start(message, now)
-            case _:
-                return []
+        handler = self._handlers.get(type(message))
+        return [] if handler is None else handler(message, now)
 
     def apply(self, event: Event) -> None:
         self._state.apply(event)
@@ -230,8 +223,11 @@ class SimulatedExchange:
             sequence=message.sequence,
             bars=bars,
         )
-        synthetic = [k for bar in bars if self._market.has_synthetic(k := bar.instrument_id)]
-        books = self._publication.books(synthetic, turn)
+        books = [
+            self._publication.synthetic(bar.instrument_id, turn)
+            for bar in bars
+            if self._market.has_synthetic(bar.instrument_id)
+        ]
         return [*turn.effects(), *books, Publish(self._slice_topic, whole)]
 
     def _take_events(self, message: MarketEvents, now: int) -> list[Effect]:
@@ -263,6 +259,10 @@ class SimulatedExchange:
                 self._engine.trigger(key, turn)
         return turn.effects(*published)
 
+    def _show_book(self, request: RequestBook, now: int) -> list[Effect]:
+        turn = self._turn(now, f"{self.name}/{self._sequence}")
+        return self._publication.books((request.instrument_id,), turn)
+
     def _move_market(
         self, bars: tuple[Bar, ...], ts_event: int, sequence: int, now: int
     ) -> tuple[tuple[Bar, ...], Turn]:
@@ -271,10 +271,11 @@ class SimulatedExchange:
         turn = self._turn(now, f"{self.name}/{sequence}")
         self._expire_day_orders(turn)
         good = self._market.update(bars)
-        for bar in good:
-            self._engine.cross(bar.instrument_id, turn)
-        for bar in good:
-            self._engine.trigger(bar.instrument_id, turn)
+        if self._state.has_open:
+            for bar in good:
+                self._engine.cross(bar.instrument_id, turn)
+            for bar in good:
+                self._engine.trigger(bar.instrument_id, turn)
         return good, turn
 
     def _expire_day_orders(self, turn: Turn) -> None:
@@ -307,6 +308,9 @@ class SimulatedExchange:
             return turn.effects(Reply(request, outcome))
         self._pending.append((self._busy_until, request))
         return turn.effects(SetTimer(LATENCY_TIMER, self._pending[0][0]))
+
+    def _timer_fired(self, timer: TimerFired, now: int) -> list[Effect]:
+        return self._work_off(now) if timer.key == LATENCY_TIMER else []
 
     def _work_off(self, now: int) -> list[Effect]:
         effects: list[Effect] = []

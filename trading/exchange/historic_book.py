@@ -20,6 +20,7 @@ from decimal import Decimal
 from math import inf
 
 from trading.book.ladder import LadderBook
+from trading.book.tick_grid import price_on_grid
 from trading.data import BookDelta, BookSnapshot, QuoteTick, TradeTick
 from trading.exchange.liquidity import Level
 from trading.exchange.queue import Queue
@@ -47,6 +48,7 @@ class HistoricBook:
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
+        self._tick = float(instrument.tick_size)
         self.record = LadderBook(instrument.tick_size)
         self.has_depth = False
         self.queue = Queue()
@@ -90,12 +92,13 @@ class HistoricBook:
 
     def last_price(self) -> Decimal | None:
         """Return the last trade, or the middle of the best levels where there are no trades."""
-        if self._last_trade is not None:
-            return self._instrument.price(self._last_trade)
-        bid, ask = self.record.best_bid(), self.record.best_ask()
-        if bid is None or ask is None:
-            return None
-        return self._instrument.price((bid[0] + ask[0]) / 2)
+        last = self._last_trade
+        if last is None:
+            bid, ask = self.record.best_bid(), self.record.best_ask()
+            if bid is None or ask is None:
+                return None
+            last = (bid[0] + ask[0]) / 2
+        return price_on_grid(last, self._instrument, self._tick)
 
     # -- the record
 
@@ -150,13 +153,13 @@ class HistoricBook:
 
 def is_sound(event: BookEvent | TradeTick) -> bool:
     """Return whether all prices are positive and all sizes are not negative. NaN is neither."""
-    match event:
-        case QuoteTick():
-            pairs = ((event.bid_px, event.bid_size), (event.ask_px, event.ask_size))
-        case TradeTick() | BookDelta():
-            pairs = ((event.price, event.size),)  # type: ignore[assignment]
-        case BookSnapshot():
-            pairs = (*event.bids, *event.asks)  # type: ignore[assignment]
+    if type(event) is BookDelta or type(event) is TradeTick:
+        return 0 < event.price < inf and 0 <= event.size < inf
+    if type(event) is QuoteTick:
+        pairs = [(event.bid_px, event.bid_size), (event.ask_px, event.ask_size)]
+    else:
+        assert type(event) is BookSnapshot
+        pairs = [*event.bids, *event.asks]
     return all(0 < price < inf and 0 <= size < inf for price, size in pairs)
 
 

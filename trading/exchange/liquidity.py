@@ -119,11 +119,11 @@ class LadderShape:
     def shown(self, middle: int) -> tuple[Shown, Shown]:
         """Return the same bids and asks as `(price, size)` floats, for the eye."""
         (tick, per), (lot, parts) = self._price_ratio, self._size_ratio
-        bids, asks = (
-            tuple((ticks * tick / per, lots * lot / parts) for ticks, lots in side)
-            for side in self._sides(middle)
+        bids, asks = self._sides(middle)
+        return (
+            tuple([(ticks * tick / per, lots * lot / parts) for ticks, lots in bids]),
+            tuple([(ticks * tick / per, lots * lot / parts) for ticks, lots in asks]),
         )
-        return bids, asks
 
     def _sides(self, middle: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Return `(ticks, lots)` of each bid and each ask, best first."""

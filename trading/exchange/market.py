@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from math import inf
 
+from trading.book.tick_grid import sure_tick
 from trading.data import Bar, TradeTick
 from trading.exchange.historic_book import BookEvent, HistoricBook, is_sound
 from trading.exchange.liquidity import Crowd, Ladder, LadderShape, Liquidity, Shown
@@ -11,10 +12,6 @@ from trading.identifiers import InstrumentId
 from trading.instruments import Instrument
 
 _NOTHING = Ladder()
-TICKS_MAX = 10**9
-"""Up to here a float tells a price from the middle between two ticks."""
-TIE = 1e-6
-"""Prices nearer than this (in ticks) to such a middle are rounded in Decimal."""
 
 
 class Market:
@@ -116,9 +113,9 @@ class Market:
             0 < bar.open < inf and 0 < bar.high < inf and 0 < bar.low < inf and 0 < close < inf
         ):
             return None
-        ticks = close / self._ticks[bar.instrument_id]
-        if ticks < TICKS_MAX and abs(ticks % 1.0 - 0.5) > TIE:
-            return round(ticks) or None
+        ticks = sure_tick(close, self._ticks[bar.instrument_id])
+        if ticks is not None:
+            return ticks or None
         try:
             return int(instrument.price(close) / instrument.tick_size)
         except (ValueError, ArithmeticError):

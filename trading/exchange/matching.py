@@ -122,7 +122,7 @@ class MatchingEngine:
     def line_up(self, instrument_id: InstrumentId) -> None:
         """Give the orders that came since the last change of a historic book their place in its queue."""
         book, historic = self._state.books[instrument_id], self._market.historic[instrument_id]
-        if not historic.is_known:
+        if (book.is_empty and historic.queue.is_empty) or not historic.is_known:
             return
         orders = (order for side in OrderSide for order in book.orders(side))
         historic.queue.line_up(orders, historic.displayed)

@@ -35,8 +35,12 @@ class Publication:
             if historic is not None:
                 effects += self._historic(key, historic, turn)
             elif self._market.has_synthetic(key):
-                effects.append(self._snapshot(key, *self._shown(key), turn))
+                effects.append(self.synthetic(key, turn))
         return effects
+
+    def synthetic(self, key: InstrumentId, turn: Turn) -> Effect:
+        """Return the whole book of an instrument that bars have set a ladder for."""
+        return self._snapshot(key, *self._shown(key), turn)
 
     def event(self, event: BookEvent | TradeTick, turn: Turn) -> Effect:
         """Return the event as the venue's own message."""
@@ -108,4 +112,5 @@ class Publication:
 
 def _kind(event: BookEvent | TradeTick) -> str:
     """Deltas and snapshots are one sequence; quotes and trades have their own."""
-    return "book" if isinstance(event, BookDelta | BookSnapshot) else type(event).__name__
+    kind = type(event)
+    return "book" if kind is BookDelta or kind is BookSnapshot else kind.__name__

@@ -30,9 +30,13 @@ class Queue:
     def __init__(self) -> None:
         self._places: dict[_Key, _Place] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._places
+
     def watches(self, side: OrderSide) -> bool:
         """Return whether an order rests on `side`."""
-        return any(place.side is side for place in self._places.values())
+        return not self.is_empty and any(place.side is side for place in self._places.values())
 
     def prices(self, side: OrderSide) -> set[Decimal]:
         return {place.price for place in self._places.values() if place.side is side}

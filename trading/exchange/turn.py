@@ -25,6 +25,8 @@ class Turn:
         The request or slice that this is the turn of.
     """
 
+    __slots__ = ("_facts", "_messages", "_state", "_venue", "causation_id", "now", "ts_event")
+
     def __init__(
         self, venue: Venue, state: VenueState, *, now: int, ts_event: int, causation_id: str
     ) -> None:

@@ -75,6 +75,11 @@ class VenueState:
     def next_trade_id(self) -> TradeId:
         return TradeId(f"{self._venue}-T{self._trade_count + 1}")
 
+    @property
+    def has_open(self) -> bool:
+        """Return whether any order is open."""
+        return any(self.open_orders.values())
+
     def all_open(self) -> Iterable[VenueOrder]:
         """Yield every open order, account by account."""
         return (order for orders in self.open_orders.values() for order in orders.values())

@@ -87,8 +87,6 @@ class EquityGuard:
 def trips(limits: RiskLimits, counters: Counters, market_time: int) -> list[Hold]:
     """Return the states that the counters ask for, each with its end in market time (ns)."""
     found: list[Hold] = []
-    midnight = (day_of(market_time) + 1) * DAY_NS
-    cooled = market_time + limits.breaker_cooldown_ns
     if counters.bad_readings >= BAD_READINGS_MAX:
         found.append(_hold(TradingState.HALTED, RefusalCode.RISK_EQUITY_INVALID, 0, in_a_row=3))
     if counters.daily_loss is not None and counters.daily_loss >= limits.max_daily_loss:
@@ -96,7 +94,7 @@ def trips(limits: RiskLimits, counters: Counters, market_time: int) -> list[Hold
             _hold(
                 TradingState.HALTED,
                 RefusalCode.RISK_DAILY_LOSS,
-                midnight,
+                _midnight(market_time),
                 daily_loss=counters.daily_loss,
                 max_daily_loss=limits.max_daily_loss,
             )
@@ -116,7 +114,7 @@ def trips(limits: RiskLimits, counters: Counters, market_time: int) -> list[Hold
             _hold(
                 TradingState.REDUCING,
                 RefusalCode.RISK_CONSECUTIVE_LOSSES,
-                cooled,
+                market_time + limits.breaker_cooldown_ns,
                 consecutive_losses=counters.consecutive_losses,
                 max_consecutive_losses=limits.max_consecutive_losses,
             )
@@ -126,7 +124,7 @@ def trips(limits: RiskLimits, counters: Counters, market_time: int) -> list[Hold
             _hold(
                 TradingState.REDUCING,
                 RefusalCode.RISK_MAX_TRADES_PER_DAY,
-                max(cooled, midnight),
+                max(market_time + limits.breaker_cooldown_ns, _midnight(market_time)),
                 trades_today=counters.trades_today,
                 max_trades_per_day=limits.max_trades_per_day,
             )
@@ -153,11 +151,18 @@ def next_hold(
         0 < current.until <= market_time
         or (current.code == RefusalCode.RISK_DRAWDOWN and has_recovered)
     )
+    if not (tripped or is_over):
+        return None
     floor = _resumed(current, operator) if is_over else current
     worst = max(tripped, key=lambda hold: _SEVERITY[hold.state], default=floor)
     if _SEVERITY[worst.state] > _SEVERITY[floor.state]:
         return worst
     return floor if is_over else None
+
+
+def _midnight(market_time: int) -> int:
+    """Return the end (ns) of the day of `market_time`."""
+    return (day_of(market_time) + 1) * DAY_NS
 
 
 def has_recovered(limits: RiskLimits, counters: Counters) -> bool:

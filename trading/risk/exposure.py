@@ -21,21 +21,19 @@ from trading.values import ZERO, OrderSide
 class Line:
     """One instrument: position (signed units), working buys and sells (units), and their value.
 
-    Counted at `price`; while there is none, the value is 0.
+    `units` is the largest position that can come of them; it counts at `price`, and as 0 while there
+    is none.
     """
 
-    __slots__ = ("buys", "price", "quantity", "sells", "value")
+    __slots__ = ("buys", "price", "quantity", "sells", "units", "value")
 
     def __init__(self, price: Decimal | None = None) -> None:
         self.quantity = ZERO
         self.buys = ZERO
         self.sells = ZERO
+        self.units = ZERO
         self.price = price
         self.value = ZERO
-
-    @property
-    def units(self) -> Decimal:
-        return max(EXACT.add(self.quantity, self.buys), EXACT.subtract(self.sells, self.quantity))
 
     @property
     def is_empty(self) -> bool:
@@ -115,6 +113,7 @@ class ExposureLedger:
             assert not line.is_empty, f"empty line kept: {key}"
             assert line.buys >= 0, f"negative reservation: {key} buys={line.buys}"
             assert line.sells >= 0, f"negative reservation: {key} sells={line.sells}"
+            assert line.units == line.units_with(OrderSide.BUY, ZERO), key
             assert line.value == EXACT.multiply(line.units, line.price or ZERO), key
 
     def _open(self, instrument_id: InstrumentId) -> Line:
@@ -125,6 +124,9 @@ class ExposureLedger:
         return line
 
     def _settle(self, instrument_id: InstrumentId, line: Line) -> None:
+        line.units = max(
+            EXACT.add(line.quantity, line.buys), EXACT.subtract(line.sells, line.quantity)
+        )
         if line.is_empty:
             del self._lines[instrument_id]
             self.unpriced -= line.price is None

@@ -1,7 +1,7 @@
 """The risk manager: nothing goes to the broker but through this gate."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -96,6 +96,7 @@ class RiskGate:
         permit_ttl_ns: int = PERMIT_TTL_NS_MAX,
     ) -> None:
         names = tuple(strategies)
+        self._name = machine_name("risk", account_id)
         self.state = RiskState(account_id, names, instruments, limits, initial_cash)
         self.exits = Exits(account_id, self.state.holdings, limits)
         self._account_id = account_id
@@ -121,7 +122,7 @@ class RiskGate:
 
     @property
     def name(self) -> MachineName:
-        return machine_name("risk", self._account_id)
+        return self._name
 
     @property
     def stream(self) -> StreamName:
@@ -344,8 +345,10 @@ class RiskGate:
         )
         return self._stamp([event], cause, now)
 
-    def _stamp(self, facts: Iterable[Event], cause: Message, now: int) -> list[Effect]:
+    def _stamp(self, facts: Sequence[Event], cause: Message, now: int) -> list[Effect]:
         """Journal facts that market time and `cause` brought about."""
+        if not facts:
+            return []
         header = {
             "ts_event": self.state.market_time,
             "ts_init": now,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from trading.book.tick_grid import price_on_grid
 from trading.data import BookTop
 from trading.identifiers import InstrumentId
 from trading.instruments import Instrument
@@ -73,7 +74,8 @@ class Prices:
             return self._last_fill_px.get(instrument_id)
         if quote.exposure_px is None:
             instrument = self._instruments[instrument_id]
-            quote.exposure_px = instrument.price(max(quote.bid_px, quote.ask_px))
+            price = max(quote.bid_px, quote.ask_px)
+            quote.exposure_px = price_on_grid(price, instrument, self._ticks[instrument_id])
         return quote.exposure_px
 
     def middle_px(self, instrument_id: InstrumentId) -> Decimal | None:

@@ -1,5 +1,6 @@
 """How the trades went: losing trades in a row, and trades of the day. Market time throughout."""
 
+from bisect import bisect_right
 from decimal import Decimal
 
 DAY_NS = 86_400_000_000_000
@@ -18,7 +19,7 @@ class TradeResults:
     """
 
     def __init__(self) -> None:
-        self._losses: list[int] = []
+        self._losses: list[int] = []  # market times, never falling
         self._day = 0
         self._trades = 0
 
@@ -39,7 +40,7 @@ class TradeResults:
 
     def consecutive_losses(self, after: int) -> int:
         """Return the losses since the last trade that was none, and later than `after` (ns)."""
-        return sum(ts_event > after for ts_event in self._losses)
+        return len(self._losses) - bisect_right(self._losses, after)
 
     def trades_on(self, day: int) -> int:
         """Return the trades of `day`, or of the later day on which trading already is."""

@@ -117,9 +117,12 @@ class RiskState:
 
     def _prices_of_positions(self) -> dict[InstrumentId, Decimal]:
         """Return the middle prices of what is held; without a quote a position counts at its cost."""
-        held = self.holdings.account.positions().items()
-        middles = ((key, self.prices.middle_px(key)) for key, p in held if p.quantity)
-        return {key: price for key, price in middles if price is not None}
+        middles: dict[InstrumentId, Decimal] = {}
+        for key, position in self.holdings.account.positions().items():
+            price = self.prices.middle_px(key) if position.quantity else None
+            if price is not None:
+                middles[key] = price
+        return middles
 
     # -- orders
 

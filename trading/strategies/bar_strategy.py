@@ -298,6 +298,6 @@ def _problem(row: np.ndarray[Any, Any], instrument_ids: Sequence[InstrumentId]) 
     if row.shape != (len(instrument_ids),):
         return f"returned weights of shape {row.shape} for {len(instrument_ids)} instruments"
     for name, weight in zip(instrument_ids, row.tolist(), strict=True):
-        if not np.isfinite(weight) or abs(weight) > WEIGHT_MAX:
+        if not abs(weight) <= WEIGHT_MAX:  # not so for NaN either
             return f"returned the weight {weight} for {name}"
     return ""

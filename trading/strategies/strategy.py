@@ -55,7 +55,10 @@ class Bars:
 
     def __post_init__(self) -> None:
         shape = (self.ts.size, len(self.instrument_ids))
-        arrays = {name: getattr(self, name) for name in ("close", "open", "high", "low", "volume")}
+        prices = (self.close, self.open, self.high, self.low, self.volume)
+        if not self.signals and all(array.shape == shape for array in prices):
+            return  # at every bar of a running strategy
+        arrays = dict(zip(("close", "open", "high", "low", "volume"), prices, strict=True))
         for name, array in {**arrays, **self.signals}.items():
             if array.shape != shape:
                 raise ValueError(f"bars: {name} is {array.shape}, must be {shape}")

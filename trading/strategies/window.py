@@ -50,16 +50,15 @@ class Window:
         if self.is_full:
             self.ts_before = int(self._ts[row - self.length])
         self._ts[row] = slice_.ts_event
-        known = {
-            column: bar
-            for bar in slice_.bars
-            if (column := self._column.get(bar.instrument_id)) is not None
-        }
-        if len(known) < len(self.instrument_ids):
+        known = {bar.instrument_id: bar for bar in slice_.bars}
+        bars = [known[name] for name in self.instrument_ids if name in known]
+        if len(bars) == len(self.instrument_ids):
+            self._values[:, row] = list(zip(*map(_numbers, bars), strict=True))
+        else:
             self._values[:VOLUME, row] = self._values[CLOSE, row - 1]
             self._values[VOLUME, row] = 0.0
-        for column, bar in known.items():
-            self._values[:, row, column] = _numbers(bar)
+            for bar in bars:
+                self._values[:, row, self._column[bar.instrument_id]] = _numbers(bar)
         self._end = row + 1
         self.count += 1
         self.last_sequence = slice_.sequence
