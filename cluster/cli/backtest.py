@@ -126,17 +126,17 @@ def backtest(
         )
     except ValueError as error:
         raise UsageError(f"{error}.") from None
+    sources = SignalSources(forecaster, sentiment, holdings)
     if gear is Gear.EVENT:
         market = event_backtest.market_of_source(
             ctx, config_of(config), data, symbols, (start, end)
         )
         venue = event_backtest.event_settings(settings, leverage)
         event_backtest.through_the_order_path(
-            names, market, venue, forecaster, as_json=as_json, quiet=quiet
+            names, market, venue, sources, as_json=as_json, quiet=quiet
         )
         return
     prices = prices_of_source(config_of(config), data, symbols, (start, end))
-    sources = SignalSources(forecaster, sentiment, holdings)
     runs = _run_all(names, prices, settings, sources, as_json=as_json, quiet=quiet)
     details = None
     if len(names) == 1:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tune.event_gear.settings import EventSettings
     from tune.recorded import Recording
     from tune.report.event_summary import EventRun
+    from tune.signal_sources import SignalSources
 
 UNUSED = (
     "report",
@@ -20,8 +21,6 @@ UNUSED = (
     "take_profit",
     "trailing_stop",
     "long_only",
-    "sentiment",
-    "holdings",
 )
 """Options of the command that say nothing to this gear."""
 
@@ -98,6 +97,9 @@ def market_of_source(
         raise UsageError(
             "--half-spread-bps: recorded quotes and books show their own; leave it out."
         )
+    for signal in ("sentiment", "holdings"):
+        if _is_given(ctx, signal):
+            raise UsageError(f"--{signal} says nothing to a record of events; leave it out.")
     return recording_of(catalogue, name, interval, symbols_of(symbols), *span)
 
 
@@ -105,7 +107,7 @@ def through_the_order_path(
     strategies: dict[str, "Strategy"],
     market: "Bars | Recording",
     settings: "EventSettings",
-    forecaster: str,
+    sources: "SignalSources",
     *,
     as_json: bool,
     quiet: bool,
@@ -120,9 +122,9 @@ def through_the_order_path(
     for name, one in strategies.items():
         try:
             if isinstance(market, Recording):
-                runs.append(replay_events(name, one, market, settings, forecaster))
+                runs.append(replay_events(name, one, market, settings, sources.forecaster))
             else:
-                runs.append(run_events(name, one, market, settings, forecaster))
+                runs.append(run_events(name, one, market, settings, sources))
         except ConfigError as error:
             if len(strategies) == 1:
                 raise
@@ -131,6 +133,9 @@ def through_the_order_path(
         print_json([event_figures(run) for run in runs])
         return
     _print(runs)
+    for run in runs:
+        for text in run.notes:
+            note(f"{run.strategy}: {text}", quiet=quiet)
     note(_how(market), quiet=quiet)
 
 

@@ -301,7 +301,6 @@ def nothing_was_written(home: Path, *known: str) -> bool:
         (("neural_sentiment", "--from", "2020", "--sentiment", "gone.csv"), 2, "gone.csv cannot be read"),
         (("mirror", "--from", "2020", "--holdings", "gone.csv"), 2, "gone.csv cannot be read"),
         (("neural_trend", "--from", "2020", "--forecaster", "oracle"), 2, "no forecaster 'oracle'"),
-        (("mirror", "--from", "2021", "--gear", "event"), 3, "needs the signal 'leader_weight'"),
     ],
 )  # fmt: skip
 def test_when_the_call_is_wrong_one_sentence_says_so(
@@ -379,8 +378,6 @@ def test_when_the_report_cannot_be_written_nothing_is_left(
         ("--take-profit", "0.1"),
         ("--trailing-stop", "0.1"),
         ("--long-only",),
-        ("--sentiment", "tone.csv"),
-        ("--holdings", "held.csv"),
         ("--execution", "next_open"),
         ("--execution", "next_close"),
     ],

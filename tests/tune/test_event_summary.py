@@ -5,19 +5,22 @@ import json
 import math
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from trading.errors import ConfigError, UsageError
+from trading.errors import UsageError
 from trading.identifiers import InstrumentId
 from trading.indicators.rolling import FloatArray
 from trading.strategies.mean_reversion import MeanReversion
 from trading.strategies.mirror import Mirror
+from trading.strategies.neural_trend import NeuralTrend
 from trading.strategies.strategy import Bars
 from tune.event_gear.settings import EventSettings
 from tune.report.event_summary import EventRun, event_figures, run_events
+from tune.signal_sources import SignalSources, with_signals
 
 DAY_NS = 86_400 * 10**9
 ROWS = 120
@@ -36,7 +39,7 @@ def walk() -> Bars:
 @pytest.fixture(scope="module")
 def run() -> EventRun:
     strategy = MeanReversion(window_bars=10)
-    return run_events("mean_reversion", strategy, walk(), SETTINGS, "autoregression")
+    return run_events("mean_reversion", strategy, walk(), SETTINGS, SignalSources())
 
 
 def test_when_a_run_ends_its_figures_are_those_of_its_equity(run: EventRun) -> None:
@@ -82,7 +85,7 @@ def test_when_the_fills_are_added_up_they_are_what_is_held(run: EventRun) -> Non
 
 def test_when_it_is_run_again_the_figures_are_the_same(run: EventRun) -> None:
     strategy = MeanReversion(window_bars=10)
-    again = run_events("mean_reversion", strategy, walk(), SETTINGS, "autoregression")
+    again = run_events("mean_reversion", strategy, walk(), SETTINGS, SignalSources())
     assert event_figures(again) == event_figures(run)
 
 
@@ -101,7 +104,7 @@ def test_when_nothing_is_traded_the_cash_is_as_it_was() -> None:
         def targets(self, bars: Bars) -> FloatArray:
             return np.zeros(bars.close.shape)
 
-    run = run_events("idle", Idle(), walk(), SETTINGS, "drift")
+    run = run_events("idle", Idle(), walk(), SETTINGS, SignalSources())
     found = event_figures(run)
     assert (run.result.equity == CASH).all()
     assert found["params"] == {}
@@ -111,11 +114,30 @@ def test_when_nothing_is_traded_the_cash_is_as_it_was() -> None:
     assert json.loads(msgspec.json.encode(found))["metrics"]["sharpe"] is None
 
 
-def test_when_a_signal_has_no_source_in_the_order_path_the_sentence_names_it() -> None:
-    with pytest.raises(ConfigError, match="'mirror' needs the signal 'leader_weight'"):
-        run_events("mirror", Mirror(), walk(), SETTINGS, "drift")
+def test_when_a_leader_is_mirrored_the_order_path_holds_what_the_vector_gear_wants(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "holdings.csv"
+    file.write_text(
+        "report_date,disclosed_date,symbol,value\n"
+        "2020-01-10,2020-01-20,AAA,60\n2020-01-10,2020-01-20,BBB,40\n"
+    )
+    mirror = Mirror(max_age_bars=30, weight_cap=0.5)
+    sources = SignalSources(holdings=str(file))
+    ahead = run_events("mirror", mirror, walk(), SETTINGS, sources)
+    each_bar = run_events(
+        "mirror", mirror, walk(), msgspec.structs.replace(SETTINGS, decides_ahead=False), sources
+    )
+
+    assert ahead.notes == (f"Leader: {file}.",)
+    np.testing.assert_array_equal(ahead.result.units, each_bar.result.units)
+    told, _ = with_signals(walk(), mirror.NEEDS, sources)
+    wanted = mirror.targets(told) * CASH / walk().close
+    np.testing.assert_array_equal(ahead.result.units.any(axis=1), wanted.any(axis=1))
+    entered = int(np.argmax(wanted.any(axis=1)))
+    np.testing.assert_allclose(ahead.result.units[entered], wanted[entered], atol=1.0)
 
 
 def test_when_a_forecaster_is_unknown_the_sentence_names_it() -> None:
     with pytest.raises(UsageError, match="no forecaster 'oracle'"):
-        run_events("mean_reversion", MeanReversion(), walk(), SETTINGS, "oracle")
+        run_events("neural_trend", NeuralTrend(), walk(), SETTINGS, SignalSources("oracle"))

@@ -94,7 +94,7 @@ def informed(name: str, strategy: Strategy, forecaster: Forecaster) -> Strategy:
     other = sorted(needs - FORECASTS)
     if other:
         raise ConfigError(
-            f"Strategy {name!r} needs the signal {other[0]!r}, for which the order path has no source "
-            "yet; the vector gear of `trader backtest` has one."
+            f"Strategy {name!r} needs the signal {other[0]!r}, of which a record of events says nothing; "
+            "run it on bars."
         )
     return Informed(strategy, forecaster) if needs else strategy

@@ -19,36 +19,39 @@ from tune.backtest import fields_of, weights_of
 from tune.event_gear.result import EventResult
 from tune.event_gear.run import run_event_backtest, run_event_replay
 from tune.event_gear.settings import EventSettings
+from tune.event_gear.told import Told
 from tune.recorded import Recording
+from tune.signal_sources import SignalSources, with_signals
 
 
 class EventRun(msgspec.Struct, frozen=True):
-    """One strategy in the event gear."""
+    """One strategy in the event gear; the notes say where its signals come from."""
 
     strategy: str
     params: dict[str, Any]
     result: EventResult
+    notes: tuple[str, ...] = ()
 
 
 def run_events(
-    name: str, strategy: Strategy, bars: Bars, settings: EventSettings, forecaster: str
+    name: str, strategy: Strategy, bars: Bars, settings: EventSettings, sources: SignalSources
 ) -> EventRun:
     """Run one strategy alone through the order path that trades, over bars.
 
     Raises
     ------
-    ConfigError
-        If it needs signals that no forecaster gives.
     UsageError
-        If it failed at a bar.
+        If nothing provides a signal that it needs, or it failed at a bar.
+    DataError
+        If a file of signals cannot be read.
     """
-    told = informed(name, strategy, build_forecaster(forecaster))
-    weights_of(name, told, bars)  # a strategy that fails is told apart from a run that does
+    told, notes = with_signals(bars, getattr(strategy, "NEEDS", ()), sources)
+    weights_of(name, strategy, told)  # a strategy that fails is told apart from a run that does
     table = PriceTable(
         bars.ts, bars.instrument_ids, bars.open, bars.high, bars.low, bars.close, bars.volume
     )
-    result = run_event_backtest({StrategyId(name): told}, table, settings)
-    return EventRun(name, fields_of(strategy), result)
+    result = run_event_backtest({StrategyId(name): Told(strategy, told)}, table, settings)
+    return EventRun(name, fields_of(strategy), result, notes)
 
 
 def replay_events(
