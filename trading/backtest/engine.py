@@ -6,11 +6,13 @@ through the order path that trades, in Decimal.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trading.backtest import state
+from trading.backtest.columns import Written
 from trading.backtest.fill import write_trade
 from trading.backtest.kernel import simulate
 from trading.backtest.result import BacktestResult, Fills, Trades
@@ -22,9 +24,13 @@ from trading.indicators.periods import IntArray
 from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars
 
-NANOS_PER_YEAR = 365.25 * 86_400e9
-LOG_ROOM = 1_000_000
-"""Fills for which room is made at first; the system hands memory out only as it is written."""
+LOG_ROOM = 40_000
+"""Fills for which room is made at first; where they do not fit, the run is done again with room for all.
+
+Arrays above 4 MB are of huge pages, and clearing those takes longer than most runs.
+"""
+WEIGHTS_PER_FILL = 8
+"""With many weights, room for a fill in so many of them."""
 _EMPTY = np.zeros((0, 0))
 
 
@@ -67,8 +73,9 @@ def run_backtest(
     settings = settings or BacktestSettings()
     market = market_of(bars, actions)
     _require_weights(bars, weights)
+    weights = np.ascontiguousarray(weights)
     rules = state.rules_of(settings)
-    room = min(2 * weights.size + weights.shape[1], LOG_ROOM)
+    room = max(LOG_ROOM, weights.size // WEIGHTS_PER_FILL)
     while True:
         books = state.new_books(weights.shape, settings.initial_cash, room=room, is_whole=True)
         ruined_at = simulate(market, weights, rules, books)
@@ -77,17 +84,24 @@ def run_backtest(
         if found <= room:
             break
         room = found
-    closes = {name: books.closes[name] for name in state.CLOSE.names or ()}
+    written = _written(books, market)
     return BacktestResult(
         ts=bars.ts,
         instrument_ids=bars.instrument_ids,
         settings=settings,
         equity=books.equity,
-        units=books.units,
+        cash=partial(written.lasting, "cash"),
+        gross=written.gross,
+        net=written.net,
+        traded=partial(written.of_the_bar, "traded"),
+        commission=partial(written.of_the_bar, "commission"),
+        slippage=partial(written.of_the_bar, "slippage"),
+        interest=partial(written.of_the_bar, "interest"),
+        dividends=partial(written.of_the_bar, "dividends"),
+        units=written.held,
         fills=_fills(books),
         trades=_trades(books),
         ruined_at=None if ruined_at < 0 else int(ruined_at),
-        **closes,
     )
 
 
@@ -101,6 +115,7 @@ def equity_of(market: Market, weights: FloatArray, settings: BacktestSettings) -
     weights : (time, instrument)
         Finite; not checked here.
     """
+    weights = np.ascontiguousarray(weights)
     books = state.new_books(weights.shape, settings.initial_cash)
     simulate(market, weights, state.rules_of(settings), books)
     return books.equity
@@ -116,22 +131,16 @@ def market_of(bars: Bars, actions: Actions | None = None) -> Market:
     """
     if not len(bars) or not bars.instrument_ids:
         raise DataError("there are no bars; choose a longer period or other symbols.")
-    if not _is_sound(bars.ts, bars.open, bars.high, bars.low, bars.close, bars.volume):
+    ts, close = np.ascontiguousarray(bars.ts), np.ascontiguousarray(bars.close)
+    open_, volume = np.ascontiguousarray(bars.open), np.ascontiguousarray(bars.volume)
+    high, low = np.ascontiguousarray(bars.high), np.ascontiguousarray(bars.low)
+    if not ((ts[1:] > ts[:-1]).all() and _is_sound(open_, high, low, close, volume)):
         _name_problem(bars)
-    steps = np.diff(bars.ts) / NANOS_PER_YEAR
     splits = dividends = _EMPTY
     if actions is not None:
         splits, dividends = _checked_actions(bars, actions)
-    return Market(
-        open=np.ascontiguousarray(bars.open),
-        high=np.ascontiguousarray(bars.high),
-        low=np.ascontiguousarray(bars.low),
-        close=np.ascontiguousarray(bars.close),
-        volume=np.ascontiguousarray(bars.volume),
-        years=np.concatenate([[0.0], steps]),
-        splits=splits,
-        dividends=dividends,
-    )
+    mark = _marks(close, splits) if np.isnan(close).any() else close
+    return Market(open_, high, low, close, volume, ts, mark, splits, dividends)
 
 
 def _close_books(books: Books) -> None:
@@ -146,42 +155,59 @@ def _close_books(books: Books) -> None:
         write_trade(last, column, np.sign(held), True, position, account, books.log.trades)
 
 
+def _written(books: Books, market: Market) -> Written:
+    count = books.account["closes"][0]
+    return Written(books.closes[:count].copy(), books.units[:count].copy(), market.mark)
+
+
 def _fills(books: Books) -> Fills:
     written = books.log.fills[: books.account["fills"][0]]
-    return Fills(**{name: written[name] for name in state.FILL.names or ()})
+    return Fills(**{name: written[name].copy() for name in state.FILL.names or ()})
 
 
 def _trades(books: Books) -> Trades:
     written = books.log.trades[: books.account["trades"][0]]
-    return Trades(**{name: written[name] for name in state.TRADE.names or ()})
+    return Trades(**{name: written[name].copy() for name in state.TRADE.names or ()})
 
 
 @compiled
 def _is_sound(
-    ts: IntArray,
-    open_: FloatArray,
-    high: FloatArray,
-    low: FloatArray,
-    close: FloatArray,
-    volume: FloatArray,
+    open_: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray
 ) -> bool:
-    """Return whether all is as it must be; a NaN close with anything finite around it is no bar."""
-    for row in range(ts.shape[0]):
-        if row > 0 and ts[row] <= ts[row - 1]:
-            return False
+    """Return whether all is as it must be; a NaN close with anything finite around it is no bar.
+
+    No branch depends on a price, so several prices are looked at by one instruction.
+    """
+    problems = 0
+    for cell in range(close.size):
+        first, last = open_.flat[cell], close.flat[cell]
+        least, most = low.flat[cell], high.flat[cell]
+        is_bar = (
+            (least > 0)
+            & (least <= last)
+            & (last <= most)
+            & (most < np.inf)
+            & (least <= first)
+            & (first <= most)
+            & (volume.flat[cell] >= 0)
+            & (volume.flat[cell] < np.inf)
+        )
+        is_wrong = (least <= 0) | (first <= 0) | (most <= 0) | np.isinf(first + most + least)
+        problems += not (is_bar | (np.isnan(last) & (not is_wrong)))
+    return problems == 0
+
+
+@compiled
+def _marks(close: FloatArray, splits: FloatArray) -> FloatArray:
+    """Return the newest known close of each row: (time, instrument)."""
+    mark = close.copy()
+    for row in range(1, close.shape[0]):
         for column in range(close.shape[1]):
-            last, first = close[row, column], open_[row, column]
-            least, most = low[row, column], high[row, column]
-            if np.isnan(last):
-                if least <= 0 or first <= 0 or most <= 0 or np.isinf(first + most + least):
-                    return False
-            elif not (
-                0 < least <= last <= most < np.inf
-                and least <= first <= most
-                and 0 <= volume[row, column] < np.inf
-            ):
-                return False
-    return True
+            if np.isnan(close[row, column]):
+                mark[row, column] = mark[row - 1, column]
+                if splits.shape[0] > 0 and splits[row, column] != 1.0:
+                    mark[row, column] /= splits[row, column]
+    return mark
 
 
 def _name_problem(bars: Bars) -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from trading.backtest.borrowing import borrowing
 from trading.backtest.fill import close_out
 from trading.backtest.result import FillReason
 from trading.backtest.state import Books, Market, Record, Rules
-from trading.compiled import compiled
 
 NONE = int(FillReason.TARGET)
 STOP_LOSS = int(FillReason.STOP_LOSS)
@@ -13,7 +13,7 @@ TAKE_PROFIT = int(FillReason.TAKE_PROFIT)
 TRAILING_STOP = int(FillReason.TRAILING_STOP)
 
 
-@compiled
+@borrowing
 def leave(row: int, market: Market, rules: Rules, books: Books) -> None:
     """Close what a stop or a profit of this bar closes; remember the best prices of the rest."""
     for column in range(books.positions.shape[0]):
@@ -32,7 +32,7 @@ def leave(row: int, market: Market, rules: Rules, books: Books) -> None:
             position.best = finest
 
 
-@compiled
+@borrowing
 def _exit(
     side: float, opened: float, worst: float, finest: float, position: Record, rules: Rules
 ) -> tuple[float, int]:

@@ -2,16 +2,16 @@
 
 import numpy as np
 
+from trading.backtest.borrowing import borrowing
 from trading.backtest.result import FillReason
 from trading.backtest.state import Books, Log, Record, Records, Rules
-from trading.compiled import compiled
 
 TAKE_PROFIT = int(FillReason.TAKE_PROFIT)
 NOTHING = 1e-12
 """A position below this fraction of the fill that made it is rounding noise."""
 
 
-@compiled
+@borrowing
 def close_out(
     row: int, column: int, price: float, volume: float, reason: int, rules: Rules, books: Books
 ) -> None:
@@ -23,7 +23,7 @@ def close_out(
         fill(row, column, units, price, volume, reason, rules, position, account, books.log)
 
 
-@compiled
+@borrowing
 def fill(  # noqa: PLR0913, PLR0917 - few arrays make a fast call
     row: int,
     column: int,
@@ -75,7 +75,7 @@ def fill(  # noqa: PLR0913, PLR0917 - few arrays make a fast call
         write_trade(row, column, np.sign(held), False, position, account, log.trades)
 
 
-@compiled
+@borrowing
 def _move(
     row: int, units: float, price: float, paid: float, commission: float, position: Record
 ) -> None:
@@ -98,7 +98,7 @@ def _move(
     position.units = after
 
 
-@compiled
+@borrowing
 def _begin(row: int, price: float, position: Record) -> None:
     """Start a round trip."""
     position.entry_bar = row
@@ -111,7 +111,7 @@ def _begin(row: int, price: float, position: Record) -> None:
     position.paid = 0.0
 
 
-@compiled
+@borrowing
 def write_trade(
     row: int,
     column: int,

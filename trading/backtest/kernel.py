@@ -8,27 +8,31 @@ One bar is, in this order:
 4. with `NEXT_CLOSE` the decision of the last close, with `SAME_CLOSE` this close's own, is filled at the close;
 5. the mark at the close; an equity of zero or less ends the game.
 
+Bars on which none of this is due are valued in blocks, see `quiet`.
+
 An instrument without a price in a bar (NaN) neither trades nor exits in it, and is valued at its last price.
 """
 
-import numpy as np
-
+from trading.backtest.borrowing import borrowing
 from trading.backtest.exits import leave
 from trading.backtest.fill import close_out
+from trading.backtest.quiet import is_due, pass_quiet_bars
 from trading.backtest.rebalance import rebalance, whole_lots
 from trading.backtest.result import FillReason
 from trading.backtest.state import Books, Market, Record, Rules
-from trading.compiled import compiled
 from trading.indicators.rolling import FloatArray
 
+NANOS_PER_YEAR = 365.25 * 86_400e9
 RUIN = int(FillReason.RUIN)
+WAIT_MAX = 8
+"""Quiet bars in a row before more are looked for in blocks: one for each instrument, but no more than this."""
 
 
-@compiled
-def simulate(market: Market, weights: FloatArray, rules: Rules, books: Books) -> int:  # noqa: C901, PLR0912
+@borrowing
+def simulate(market: Market, weights: FloatArray, rules: Rules, books: Books) -> int:  # noqa: C901, PLR0912, PLR0915
     """Run all bars and fill the books. Return the row of the ruin, or -1.
 
-    The body looks at each position twice per bar; everything that is rare is a call (see `state`).
+    The body looks at each position twice per bar; everything that is rare is a function of its own.
 
     Parameters
     ----------
@@ -36,16 +40,20 @@ def simulate(market: Market, weights: FloatArray, rules: Rules, books: Books) ->
         Targets decided at each close, finite.
     """
     prices = market.open if rules.fills_at_open else market.close
-    close, years = market.close, market.years
+    mark, rows = market.mark, market.mark.shape[0]
     positions, equities = books.positions, books.equity
     account = books.account[0]
     lag = 0 if rules.fills_same_bar else 1
     columns = positions.shape[0]
-    capital = account.cash
-    equity, shorts, ruined_at = capital, 0.0, -1
-    for row in range(close.shape[0]):
-        if shorts < 0 or account.cash < 0 or rules.cash_rate > 0:
-            _finance(years[row], shorts, rules, account)
+    capital, wait = account.cash, min(columns, WAIT_MAX)
+    may_rest = rules.cash_rate == 0 and market.splits.shape[0] == 0
+    equity, shorts, is_flat, ruined_at, quiet_bars, row = capital, 0.0, True, -1, 0, 0
+    while row < rows:
+        owes = shorts < 0 or account.cash < 0
+        is_quiet = may_rest and row > 0 and not owes and ruined_at < 0
+        is_quiet = is_quiet and (is_flat or not rules.has_exits)
+        if row > 0 and (owes or rules.cash_rate > 0):
+            _finance(market.ts[row] - market.ts[row - 1], shorts, rules, account)
         if market.splits.shape[0] > 0:
             _act(row, market, rules, books)
         if rules.has_exits and not rules.fills_at_open and ruined_at < 0:
@@ -53,59 +61,58 @@ def simulate(market: Market, weights: FloatArray, rules: Rules, books: Books) ->
         if rules.fills_same_bar:
             equity = account.cash
             for column in range(columns):
-                if not np.isnan(close[row, column]):
-                    positions[column].last = close[row, column]
-                equity += positions[column].units * positions[column].last
+                positions[column].last = mark[row, column]
+                if positions[column].units != 0.0:
+                    equity += positions[column].units * positions[column].last
         if row >= lag and ruined_at < 0:
             base = equity if rules.reinvests else capital
             for column in range(columns):
-                if _is_due(weights[row - lag, column], base, positions[column], rules):
+                position = positions[column]
+                if is_due(weights[row - lag, column], base, position.last, position, rules):
                     rebalance(row, prices, weights[row - lag], base, market.volume, rules, books)
+                    is_quiet = False
                     break
         if rules.has_exits and rules.fills_at_open and ruined_at < 0:
             leave(row, market, rules, books)
-        equity, shorts = account.cash, 0.0
+        equity, shorts, is_flat = account.cash, 0.0, True
         for column in range(columns):
             position = positions[column]
-            if not np.isnan(close[row, column]):
-                position.last = close[row, column]
+            position.last = mark[row, column]
             if position.units != 0.0:
                 value = position.units * position.last
                 equity += value
                 shorts += min(value, 0.0)
+                is_flat = False
         if equity <= 0 and ruined_at < 0:
             ruined_at = row
             equity, shorts = _close_all(row, market, rules, books), 0.0
         equities[row] = equity
-        if books.closes.shape[0] > 0:
-            _write(row, books)
+        row += 1
+        if is_quiet:
+            quiet_bars += 1
+            if quiet_bars >= wait:
+                row = pass_quiet_bars(
+                    row, mark, weights, capital, account.cash, rules, positions, equities
+                )
+                equity = equities[row - 1]
+        else:
+            quiet_bars = 0
+            if books.closes.shape[0] > 0:
+                _write(row - 1, books)
     return ruined_at
 
 
-@compiled
-def _is_due(weight: float, base: float, position: Record, rules: Rules) -> bool:
-    """Return whether a decision may ask something of a position; what `rebalance` does not do is harmless."""
-    held = position.units
-    if weight == 0.0 and held == 0.0 and position.want == 0.0 and position.blocked == 0.0:
-        return rules.on_change and bool(position.weight != 0.0)
-    if rules.on_change:
-        return bool(weight != position.weight or position.want != held or position.blocked != 0.0)
-    if weight == 0.0 or position.blocked != 0.0 or position.want != held:
-        return True
-    distance = abs(weight * base - held * position.last) + rules.lot_size * position.last
-    return bool(not distance < rules.band * base)
-
-
-@compiled
-def _finance(years: float, shorts: float, rules: Rules, account: Record) -> None:
+@borrowing
+def _finance(nanos: int, shorts: float, rules: Rules, account: Record) -> None:
     """Interest since the last close: on the cash, and on the value of what is borrowed."""
     rate = rules.cash_rate if account.cash > 0 else rules.debit_rate
+    years = nanos / NANOS_PER_YEAR
     interest = (account.cash * rate + shorts * rules.borrow_rate) * years
     account.cash += interest
     account.interest += interest
 
 
-@compiled
+@borrowing
 def _act(row: int, market: Market, rules: Rules, books: Books) -> None:
     """Splits and dividends of the day; less than a lot left over by a split is paid out."""
     account = books.account[0]
@@ -135,7 +142,7 @@ def _act(row: int, market: Market, rules: Rules, books: Books) -> None:
             account.dividends += position.units * dividend
 
 
-@compiled
+@borrowing
 def _close_all(row: int, market: Market, rules: Rules, books: Books) -> float:
     for column in range(books.positions.shape[0]):
         price = books.positions[column].last
@@ -144,19 +151,16 @@ def _close_all(row: int, market: Market, rules: Rules, books: Books) -> float:
     return equity
 
 
-@compiled
+@borrowing
 def _write(row: int, books: Books) -> None:
     """Write down the close, and begin the sums of the next bar."""
-    account, written = books.account[0], books.closes[row]
-    net = gross = 0.0
+    account = books.account[0]
+    index = account.closes
+    account.closes += 1
     for column in range(books.positions.shape[0]):
-        position = books.positions[column]
-        books.units[row, column] = position.units
-        if position.units != 0.0:
-            value = position.units * position.last
-            net += value
-            gross += abs(value)
-    written.net, written.gross = net, gross
+        books.units[index, column] = books.positions[column].units
+    written = books.closes[index]
+    written.bar = row
     written.cash = account.cash
     written.traded, account.traded = account.traded, 0.0
     written.commission, account.commission = account.commission, 0.0

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from trading.backtest.borrowing import borrowing
 from trading.backtest.fill import fill
 from trading.backtest.result import FillReason
 from trading.backtest.state import Books, Record, Rules
-from trading.compiled import compiled
 from trading.indicators.rolling import FloatArray
 
 TARGET = int(FillReason.TARGET)
@@ -13,7 +13,7 @@ PART_OF_A_LOT = 1e-9
 """A quantity this near to a whole lot is one: 0.1 * 30 is not 3."""
 
 
-@compiled
+@borrowing
 def rebalance(
     row: int,
     prices: FloatArray,
@@ -54,21 +54,21 @@ def rebalance(
         _open(row, prices, opens, volumes, rules, books)
 
 
-@compiled
+@borrowing
 def whole_lots(units: float, lot_size: float) -> float:
     """Return the units without what is less than a lot."""
     lots = units / lot_size
     return float(np.trunc(lots + PART_OF_A_LOT * np.sign(lots)) * lot_size)
 
 
-@compiled
+@borrowing
 def is_opening(position: Record) -> bool:
     """Return whether more is wanted on the side that is held, or anything from flat."""
     held, want = position.units, position.want
     return bool(abs(want) > abs(held) and held * want >= 0)
 
 
-@compiled
+@borrowing
 def _aim(position: Record, weight: float, base: float, rules: Rules) -> None:
     """Set the units that a decision wants of one instrument."""
     if not rules.allow_short:
@@ -93,7 +93,7 @@ def _aim(position: Record, weight: float, base: float, rules: Rules) -> None:
     position.want = units if is_worth or units == 0.0 else position.units
 
 
-@compiled
+@borrowing
 def _open(
     row: int, prices: FloatArray, opens: float, volumes: FloatArray, rules: Rules, books: Books
 ) -> None:
@@ -116,7 +116,7 @@ def _open(
             fill(row, column, units, price, volume, TARGET, rules, position, account, books.log)
 
 
-@compiled
+@borrowing
 def _affordable(
     row: int, prices: FloatArray, opens: float, volumes: FloatArray, rules: Rules, books: Books
 ) -> float:
@@ -143,7 +143,7 @@ def _affordable(
     return 1.0 if room >= need else max(room, 0.0) / need
 
 
-@compiled
+@borrowing
 def _within_volume(units: float, volume: float, rules: Rules) -> float:
     """Return what one fill may take of a bar's volume, in whole lots."""
     most = rules.max_participation * volume

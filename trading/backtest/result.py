@@ -1,4 +1,5 @@
 """What a backtest found."""
+# ruff: noqa: RUF009 - a Column is a descriptor, not a default
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -6,6 +7,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from trading.backtest.columns import Column
 from trading.backtest.settings import BacktestSettings
 from trading.identifiers import InstrumentId
 from trading.indicators.periods import IntArray
@@ -87,9 +89,12 @@ class Trades:
         return int(self.column.size)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class BacktestResult:
     """The course of one backtest, at each close, in account currency.
+
+    Columns besides the equity are made when they are first looked at, from what the run wrote down and from the
+    closes of the bars, which must not be changed before.
 
     Attributes
     ----------
@@ -111,15 +116,15 @@ class BacktestResult:
     instrument_ids: tuple[InstrumentId, ...]
     settings: BacktestSettings
     equity: FloatArray
-    cash: FloatArray
-    gross: FloatArray
-    net: FloatArray
-    traded: FloatArray
-    commission: FloatArray
-    slippage: FloatArray
-    interest: FloatArray
-    dividends: FloatArray
-    units: FloatArray
+    cash: Column = Column()
+    gross: Column = Column()
+    net: Column = Column()
+    traded: Column = Column()
+    commission: Column = Column()
+    slippage: Column = Column()
+    interest: Column = Column()
+    dividends: Column = Column()
+    units: Column = Column()
     fills: Fills
     trades: Trades
     ruined_at: int | None

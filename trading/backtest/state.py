@@ -1,8 +1,4 @@
-"""What the kernel works on: records and plain numbers, as numba takes them.
-
-A call that takes arrays costs the kernel some 50 ns. The loop over bars therefore looks by itself whether a
-bar asks for anything, and calls only then.
-"""
+"""What the kernel works on: records and plain numbers, as numba takes them."""
 
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.backtest.settings import BacktestSettings, Execution, Rebalance, Sizing
+from trading.indicators.periods import IntArray
 from trading.indicators.rolling import FloatArray
 
 BPS = 1e-4
@@ -47,6 +44,7 @@ ACCOUNT = np.dtype(
         ("slippage", "f8"),
         ("interest", "f8"),
         ("dividends", "f8"),
+        ("closes", "i8"),
         # so far, also beyond what the journal has room for
         ("fills", "i8"),
         ("trades", "i8"),
@@ -82,13 +80,15 @@ TRADE = np.dtype(
 )
 CLOSE = np.dtype(
     [
-        (name, "f8")
-        for name in (
-            "cash", "gross", "net", "traded", "commission", "slippage", "interest", "dividends",
-        )
+        ("bar", "i8"),
+        *(
+            (name, "f8")
+            for name in ("cash", "traded", "commission", "slippage", "interest", "dividends")
+        ),
     ],
     align=True,
-)  # fmt: skip
+)
+"""At the close of a bar on which more than the prices may have changed."""
 
 
 class Market(NamedTuple):
@@ -96,8 +96,10 @@ class Market(NamedTuple):
 
     Attributes
     ----------
-    years : (time,)
-        Calendar time since the bar before (years; 0 in the first row).
+    ts : (time,)
+        Close of each bar (ns UTC).
+    mark : (time, instrument)
+        Newest known close; after a split without a price, that close over the ratio. NaN where nothing is known yet.
     splits, dividends : (time, instrument), or both empty when there are none
     """
 
@@ -106,7 +108,8 @@ class Market(NamedTuple):
     low: FloatArray
     close: FloatArray
     volume: FloatArray
-    years: FloatArray
+    ts: IntArray
+    mark: FloatArray
     splits: FloatArray
     dividends: FloatArray
 
@@ -126,8 +129,9 @@ class Books(NamedTuple):
     positions : (instrument,) of `POSITION`
     account : (1,) of `ACCOUNT`
     equity : (time,)
-    closes : (time,) of `CLOSE`, or empty when the equity is enough
-    units : (time, instrument), or empty
+    closes : (time,) of `CLOSE`, of which `ACCOUNT.closes` are written; empty when the equity is enough
+    units : (time, instrument)
+        Held at those closes; or empty.
     """
 
     positions: Records
@@ -207,7 +211,7 @@ def new_books(
     return Books(
         positions=positions,
         account=account,
-        log=Log(np.zeros(room, FILL), np.zeros(room, TRADE)),
+        log=Log(np.empty(room, FILL), np.empty(room, TRADE)),
         equity=np.empty(rows),
         closes=np.empty(kept, CLOSE),
         units=np.empty((kept, columns)),

@@ -345,3 +345,18 @@ def test_weights_beyond_the_limits_are_cut(make_bars) -> None:
     )
 
     np.testing.assert_allclose(result.units[1], [3, 0])
+
+
+@pytest.mark.parametrize("rebalance", Rebalance)
+def test_instrument_without_a_price_yet_does_not_keep_the_others_from_trading(
+    make_bars, rebalance: Rebalance
+) -> None:
+    bars = make_bars([[10.0, np.nan], [10.0, np.nan], [10.0, 20.0]])
+    config = plain(
+        execution=Execution.SAME_CLOSE, sizing=Sizing.EQUITY, orders=Orders(rebalance=rebalance)
+    )
+
+    result = run_backtest(bars, np.full((3, 2), 0.5), config)
+
+    np.testing.assert_allclose(result.units, [[50, 0], [50, 0], [50, 25]])
+    np.testing.assert_allclose(result.equity, [1_000, 1_000, 1_000])
