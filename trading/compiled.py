@@ -26,9 +26,10 @@ FOLDERS = ("backtest", "indicators", "validation")
 
 @lru_cache(maxsize=1)
 def source_stamp() -> str:
-    """Return a digest of all sources that may be compiled into one another."""
+    """Return a digest of all sources that may be compiled into one another, and of how they are compiled."""
     digest = blake2b(digest_size=16)
-    for path in sorted(path for folder in FOLDERS for path in (ROOM / folder).glob("*.py")):
+    folders = (ROOM / folder for folder in FOLDERS)
+    for path in (Path(__file__), *sorted(path for each in folders for path in each.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

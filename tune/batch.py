@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from trading.backtest.engine import equity_of, market_of, run_backtest
+from trading.backtest.engine import equity_of, market_of
 from trading.backtest.settings import BacktestSettings
 from trading.backtest.state import Market
 from trading.errors import ConfigError
@@ -18,6 +18,7 @@ from tune.figures import COURSE_FIGURES, course_figures
 from tune.grid import Grid
 from tune.ledger import Ending
 from tune.objective import strategy_of
+from tune.prices import Quoted, trade
 from tune.threads import use_one_thread
 
 SCHEMA = {
@@ -55,10 +56,17 @@ class SweepPlan(msgspec.Struct, frozen=True, kw_only=True):
         return Grid(self.values)
 
 
-def evaluate(plan: SweepPlan, bars: Bars, points: Iterable[int]) -> pl.DataFrame:
+def evaluate(
+    plan: SweepPlan, bars: Bars, points: Iterable[int], quoted: Quoted | None = None
+) -> pl.DataFrame:
     """Return one row per point, columns as in `SCHEMA`; figures of a point without a result are null.
 
     What the points share (indicators, checked prices) is made once and let go with the batch.
+
+    Parameters
+    ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
 
     Raises
     ------
@@ -67,19 +75,27 @@ def evaluate(plan: SweepPlan, bars: Bars, points: Iterable[int]) -> pl.DataFrame
     """
     use_one_thread()
     own = bars.rows(0, len(bars))
-    market = market_of(own)
+    market = market_of(own) if quoted is None else market_of(quoted.bars, quoted.actions)
     periods = periods_per_year(own.ts)
     grid = plan.grid
-    rows = [(point, *_outcome(plan, own, market, periods, grid.point(point))) for point in points]
+    rows = [
+        (point, *_outcome(plan, own, quoted, market, periods, grid.point(point)))
+        for point in points
+    ]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 def _outcome(
-    plan: SweepPlan, bars: Bars, market: Market, periods: float, params: Mapping[str, object]
+    plan: SweepPlan,
+    bars: Bars,
+    quoted: Quoted | None,
+    market: Market,
+    periods: float,
+    params: Mapping[str, object],
 ) -> tuple[Any, ...]:
     nothing = (None,) * len(COURSE_FIGURES)
     try:
-        equity = _equity(plan, bars, market, params)
+        equity = _equity(plan, bars, quoted, market, params)
     except (ConfigError, ValueError) as error:
         return Ending.SKIPPED.value, str(error), *nothing
     except Exception as error:  # of the strategy: the point's result, not the sweep's end
@@ -89,11 +105,13 @@ def _outcome(
 
 
 def _equity(
-    plan: SweepPlan, bars: Bars, market: Market, params: Mapping[str, object]
+    plan: SweepPlan,
+    bars: Bars,
+    quoted: Quoted | None,
+    market: Market,
+    params: Mapping[str, object],
 ) -> FloatArray:
     weights = strategy_of(plan.strategy, params).targets(bars)
     if weights.shape != bars.close.shape or not np.isfinite(weights).all():
-        return run_backtest(
-            bars, weights, plan.settings
-        ).equity  # raises, naming instrument and bar
+        return trade(bars, weights, plan.settings, quoted).equity  # raises, naming the place
     return equity_of(market, weights, plan.settings)

@@ -150,11 +150,14 @@ def costs_of(
         return None
 
 
-def yardstick_figures(bars: Bars, settings: BacktestSettings) -> dict[str, dict[str, float]]:
+def yardstick_figures(
+    bars: Bars, settings: BacktestSettings, quoted: Quoted | None = None
+) -> dict[str, dict[str, float]]:
     """Return the `COURSE_FIGURES` of buy-and-hold and of equal weights, by name."""
+    market, actions = (bars, None) if quoted is None else (quoted.bars, quoted.actions)
     return {
         run.strategy: {name: getattr(run.metrics, name) for name in COURSE_FIGURES}
-        for run in yardsticks(bars, settings)
+        for run in yardsticks(market, settings, actions)
     }
 
 

@@ -23,6 +23,7 @@ from tune.columns import param_columns
 from tune.grid import Grid
 from tune.manifest import Manifest, make_manifest
 from tune.parts import Parts
+from tune.prices import Quoted
 from tune.store import TRIALS, Run, Store
 
 KIND = "sweep"
@@ -49,6 +50,7 @@ def sweep(
     plan: SweepPlan,
     bars: Bars,
     *,
+    quoted: Quoted | None = None,
     store: Store,
     name: str,
     source: str,
@@ -61,6 +63,8 @@ def sweep(
 
     Parameters
     ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
     source : str
         Where the bars came from, for the manifest.
     ray : module or None
@@ -90,11 +94,12 @@ def sweep(
         source=source,
         execution={"is_in_process": ray is None},
         started_at=datetime.now(UTC),
+        quoted=quoted,
     )
     grid = plan.grid
     with store.open(manifest) as run:
         if run.manifest.finished_at is None:
-            _carry_out(plan, bars, grid, run, ray, on_progress)
+            _carry_out(plan, bars, quoted, grid, run, ray, on_progress)
             run.finish(datetime.now(UTC))
     return store.trials(name)
 
@@ -113,13 +118,14 @@ def plan_of(manifest: Manifest) -> SweepPlan:
 def _carry_out(
     plan: SweepPlan,
     bars: Bars,
+    quoted: Quoted | None,
     grid: Grid,
     run: Run,
     ray: Any,
     on_progress: Callable[[SweepProgress], None] | None,
 ) -> None:
     parts = Parts(run.folder / "parts", len(grid))
-    for rows in _batches(plan, bars, parts.missing(), ray):
+    for rows in _batches(plan, bars, quoted, parts.missing(), ray):
         parts.add(rows)
         if on_progress:
             on_progress(SweepProgress(parts.done, len(grid)))
@@ -128,11 +134,13 @@ def _carry_out(
     parts.remove()
 
 
-def _batches(plan: SweepPlan, bars: Bars, missing: IntArray, ray: Any) -> Iterator[pl.DataFrame]:
+def _batches(
+    plan: SweepPlan, bars: Bars, quoted: Quoted | None, missing: IntArray, ray: Any
+) -> Iterator[pl.DataFrame]:
     """Yield the rows of all missing points, in batches, as they come."""
     if not missing.size:
         return
-    probed, cost_s = _probe(plan, bars, missing[:PROBE_POINTS])
+    probed, cost_s = _probe(plan, bars, quoted, missing[:PROBE_POINTS])
     yield probed
     rest = missing[len(probed) :]
     cores = 1 if ray is None else int(ray.cluster_resources().get("CPU", 1))
@@ -140,9 +148,9 @@ def _batches(plan: SweepPlan, bars: Bars, missing: IntArray, ray: Any) -> Iterat
     batches = [rest[first : first + size] for first in range(0, rest.size, size)]
     if ray is None:
         for points in batches:
-            yield evaluate(plan, bars, points.tolist())
+            yield evaluate(plan, bars, points.tolist(), quoted)
     else:
-        yield from _in_tasks(plan, bars, batches, ray, cores * TASKS_PER_CORE)
+        yield from _in_tasks(plan, bars, quoted, batches, ray, cores * TASKS_PER_CORE)
 
 
 def batch_size(cost_s: float, points: int, cores: int) -> int:
@@ -152,15 +160,17 @@ def batch_size(cost_s: float, points: int, cores: int) -> int:
     return max(min(wanted, share, BATCH_MAX), 1)
 
 
-def _probe(plan: SweepPlan, bars: Bars, points: IntArray) -> tuple[pl.DataFrame, float]:
+def _probe(
+    plan: SweepPlan, bars: Bars, quoted: Quoted | None, points: IntArray
+) -> tuple[pl.DataFrame, float]:
     """Return the rows of the first points, and what a point costs (seconds).
 
     The first one compiles, so it does not count.
     """
-    tables = [evaluate(plan, bars, points[:1].tolist())]
+    tables = [evaluate(plan, bars, points[:1].tolist(), quoted)]
     begin = time.perf_counter()
     for point in points[1:].tolist():
-        tables.append(evaluate(plan, bars, [point]))
+        tables.append(evaluate(plan, bars, [point], quoted))
         if time.perf_counter() - begin > PROBE_S:
             break
     cost_s = (time.perf_counter() - begin) / max(len(tables) - 1, 1)
@@ -168,17 +178,22 @@ def _probe(plan: SweepPlan, bars: Bars, points: IntArray) -> tuple[pl.DataFrame,
 
 
 def _in_tasks(
-    plan: SweepPlan, bars: Bars, batches: list[IntArray], ray: Any, width: int
+    plan: SweepPlan,
+    bars: Bars,
+    quoted: Quoted | None,
+    batches: list[IntArray],
+    ray: Any,
+    width: int,
 ) -> Iterator[pl.DataFrame]:
     """Yield the results of Ray tasks, never more than `width` of them under way."""
-    shared = ray.put(bars.rows(0, len(bars)))
+    shared, market = ray.put(bars.rows(0, len(bars))), ray.put(quoted)
     task = ray.remote(num_cpus=1, max_retries=TASK_RETRIES)(evaluate)
     running: list[Any] = []
     waiting = iter(batches)
     try:
         while True:
             running += [
-                task.remote(plan, shared, points)
+                task.remote(plan, shared, points, market)
                 for points in islice(waiting, width - len(running))
             ]
             if not running:

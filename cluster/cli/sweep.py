@@ -47,11 +47,6 @@ SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 ALONE_MAX = 2_000
 """Points up to which a sweep stays in this process unless it is told otherwise: Ray takes seconds to start."""
 
-ADJUSTED = (
-    "Prices: a sweep trades prices adjusted for splits and dividends; `trader backtest` and `trader tune` trade "
-    "the quoted ones."
-)
-
 
 def sweep(
     ctx: typer.Context,
@@ -114,7 +109,6 @@ def sweep(
     points = len(plan.grid)
     sources = SignalSources(forecaster, sentiment, holdings)
     material = material_of(settings, strategy, fixed, data, symbols, (start, end), sources)
-    notes = material.notes if material.quoted is None else (*material.notes, ADJUSTED)
     is_over = is_finished(store, run)
     if is_over:
         note(f"Run {run!r} has ended before; this is what it found.", quiet=quiet)
@@ -127,13 +121,23 @@ def sweep(
         table = carry_out(
             plan,
             material.bars,
+            quoted=material.quoted,
             store=store,
             name=run,
             source=material.source,
             ray=ray,
             on_progress=show,
         )
-    found = sweep_findings(run, material.source, notes, plan, table, material.bars, metric)
+    found = sweep_findings(
+        run,
+        material.source,
+        material.notes,
+        plan,
+        table,
+        material.bars,
+        metric,
+        material.quoted,
+    )
     written = write_sweep_report(found, report or store.folder(run) / "report.html")
     places = f"Results: {store.folder(run)}\nReport: {written}"
     _tell(found, top, places, as_json=as_json, quiet=quiet)

@@ -123,13 +123,17 @@ def test_sweep_mirrors_the_holdings_of_a_file(trader: Any, home: Path) -> None:
     assert "Leader: held.csv." in ended.out
 
 
-def test_sweep_of_split_shares_says_that_it_trades_adjusted_prices(trader: Any, home: Path) -> None:
+def test_sweep_of_split_shares_trades_the_quoted_prices(trader: Any, home: Path) -> None:
     write_split_shares(home)
     imported = ("data", "import", "own", "closes.csv", "--schema", "wide", "--actions", "a.csv")
     assert trader.func(*imported).status == 0
-    ended = trader("mean_reversion", "--window-bars", "5,8", "--data", "catalogue:own")
-    assert ended.status == 0, ended.err
-    assert "a sweep trades prices adjusted for splits" in ended.out
+    words = ("mean_reversion", "--window-bars", "5,8", "--data", "catalogue:own", "--json")
+    swept = {each["params"]["window_bars"]: each["metrics"] for each in trader(*words).json}
+    costs = ("--fee-bps", "1", "--fee-per-unit", "0", "--fee-min", "0", *words[3:])
+    for window, found in swept.items():
+        run = trader.func("backtest", words[0], "-p", f"window_bars={window}", *costs).json[0]
+        assert found["total_return"] == pytest.approx(run["metrics"]["total_return"])
+        assert found["sharpe"] == pytest.approx(run["metrics"]["sharpe"])
 
 
 def write_split_shares(home: Path) -> None:
@@ -159,11 +163,11 @@ def test_interrupted_sweep_says_how_to_go_on_and_goes_on(
     monkeypatch.setattr(sweeps, "BATCH_MAX", 3)
     evaluate, done = sweeps.evaluate, []
 
-    def interrupted(plan: Any, bars: Any, points: Any) -> Any:
+    def interrupted(plan: Any, bars: Any, points: Any, *rest: Any) -> Any:
         if len(done) >= 3:
             raise KeyboardInterrupt
         done.append(points)
-        return evaluate(plan, bars, points)
+        return evaluate(plan, bars, points, *rest)
 
     monkeypatch.setattr(sweeps, "evaluate", interrupted)
     ended = trader("momentum", *GRID, *DATA, "--name=second")

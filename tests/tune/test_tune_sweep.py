@@ -5,12 +5,13 @@ from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from trading.backtest.engine import run_backtest
+from trading.backtest.engine import Actions, run_backtest
 from trading.errors import DataError, UsageError
 from trading.indicators.rolling import FloatArray
 from trading.metrics.summary import metrics_of
@@ -18,6 +19,7 @@ from trading.strategies.mean_reversion import MeanReversion
 from trading.strategies.strategy import Bars
 from tune import sweep as sweeps
 from tune.batch import SweepPlan, evaluate
+from tune.prices import Quoted
 from tune.store import Store
 from tune.sweep import SweepProgress, batch_size, plan_of, sweep
 
@@ -57,9 +59,9 @@ def test_interrupted_sweep_goes_on_and_ends_the_same(
     monkeypatch.setattr(sweeps, "PROBE_POINTS", 2)
     evaluated: list[int] = []
 
-    def counted(plan: SweepPlan, bars: Bars, points: list[int]) -> pl.DataFrame:
+    def counted(plan: SweepPlan, bars: Bars, points: list[int], *rest: Any) -> pl.DataFrame:
         evaluated.extend(points)
-        return evaluate(plan, bars, points)
+        return evaluate(plan, bars, points, *rest)
 
     def interrupt(progress: SweepProgress) -> None:
         seen.append(progress.done)
@@ -118,6 +120,19 @@ def test_point_whose_strategy_fails_says_why_and_the_sweep_goes_on(
     assert broken["ending"] == ending
     assert reason in broken["reason"]
     assert (sound["ending"], sound["reason"]) == ("complete", "")
+
+
+def test_quoted_prices_are_traded_and_part_of_the_run(bars: Bars, store: Store) -> None:
+    """Dividends come on top of the same decisions."""
+    paid = np.full_like(bars.close, 0.02)
+    quoted = Quoted(bars, Actions(np.ones_like(paid), paid))
+    found = sweep(PLAN, bars, quoted=quoted, store=store, name="paid", source="walk")
+    for row in found.filter(pl.col("ending") == "complete").iter_rows(named=True):
+        weights = MeanReversion(**PLAN.grid.point(row["point"])).targets(bars)  # type: ignore[arg-type]
+        expected = metrics_of(run_backtest(bars, weights, PLAN.settings, quoted.actions))
+        assert row["sharpe"] == pytest.approx(expected.sharpe)
+    with pytest.raises(UsageError, match="made of something else: data was"):
+        sweep(PLAN, bars, store=store, name="paid", source="walk")
 
 
 def test_unusable_price_ends_the_sweep_by_name(bars: Bars, store: Store) -> None:

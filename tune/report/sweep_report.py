@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from trading.backtest.engine import run_backtest
 from trading.errors import UsageError
 from trading.indicators.rolling import FloatArray
 from trading.metrics.periods_per_year import periods_per_year
@@ -31,6 +30,7 @@ from tune.findings import (
 )
 from tune.ledger import Ending
 from tune.objective import strategy_of
+from tune.prices import Quoted, trade
 from tune.report import charts
 from tune.report.page import facts, figures, page, table, write_page
 from tune.report.search_report import beside_the_best, costs_table, number, params_text
@@ -88,8 +88,14 @@ def sweep_findings(
     points: pl.DataFrame,
     bars: Bars,
     metric: str = "sharpe",
+    quoted: Quoted | None = None,
 ) -> SweepFindings:
     """Rank the points of a sweep, and measure what must stand beside the best.
+
+    Parameters
+    ----------
+    quoted : Quoted or None
+        What is traded, when that is not `bars`.
 
     Raises
     ------
@@ -108,7 +114,7 @@ def sweep_findings(
         nulls_last=True,
     )
     best = plan.grid.point(ranked["point"][0])
-    independent = _independent(plan, measured, bars)
+    independent = _independent(plan, measured, bars, quoted)
     return SweepFindings(
         name=name,
         source=source,
@@ -119,9 +125,9 @@ def sweep_findings(
         best_params=best,
         measured=measured.height,
         independent=independent,
-        deflated_sharpe=_deflated(plan, best, measured, independent, bars),
-        yardsticks=yardstick_figures(bars, plan.settings),
-        costs=costs_of(plan.strategy, best, bars, plan.settings),
+        deflated_sharpe=_deflated(plan, best, measured, independent, bars, quoted),
+        yardsticks=yardstick_figures(bars, plan.settings, quoted),
+        costs=costs_of(plan.strategy, best, bars, plan.settings, quoted),
     )
 
 
@@ -342,18 +348,22 @@ def _figures_text(row: Mapping[str, float]) -> tuple[str, ...]:
     )
 
 
-def _independent(plan: SweepPlan, measured: pl.DataFrame, bars: Bars) -> float:
+def _independent(
+    plan: SweepPlan, measured: pl.DataFrame, bars: Bars, quoted: Quoted | None
+) -> float:
     """Return what the points are worth in independent trials, by a sample that is always the same."""
     points = measured["point"].to_numpy()
     if points.size > SAMPLE:
         points = np.sort(np.random.default_rng(0).choice(points, SAMPLE, replace=False))
-    returns = [_returns(plan, plan.grid.point(point), bars) for point in points.tolist()]
+    returns = [_returns(plan, plan.grid.point(point), bars, quoted) for point in points.tolist()]
     return independent_trials(np.column_stack(returns), measured.height)
 
 
-def _returns(plan: SweepPlan, params: Mapping[str, object], bars: Bars) -> FloatArray:
+def _returns(
+    plan: SweepPlan, params: Mapping[str, object], bars: Bars, quoted: Quoted | None
+) -> FloatArray:
     weights = weights_of(plan.strategy, strategy_of(plan.strategy, params), bars)
-    return run_backtest(bars, weights, plan.settings).returns
+    return trade(bars, weights, plan.settings, quoted).returns
 
 
 def _deflated(
@@ -362,11 +372,12 @@ def _deflated(
     measured: pl.DataFrame,
     independent: float,
     bars: Bars,
+    quoted: Quoted | None,
 ) -> float:
     """Return the deflated Sharpe ratio of the best point; the ratios of the table are per year."""
     ratios = measured["sharpe"].to_numpy() / np.sqrt(periods_per_year(bars.ts))
     known = ratios[np.isfinite(ratios)]
     if known.size < 2:
         return float("nan")
-    estimate = sharpe_estimate(_returns(plan, best, bars))
+    estimate = sharpe_estimate(_returns(plan, best, bars, quoted))
     return deflated_sharpe(estimate, round(independent), float(known.var(ddof=1)))
