@@ -38,6 +38,8 @@ from trading.identifiers import (
 from trading.instruments import Instrument
 from trading.ledger import Ledger, LedgerConfig
 from trading.machine import Machine
+from trading.market_hours import ALWAYS_OPEN, MarketHours
+from trading.risk.config import RiskConfig
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.strategies.bar_strategy import BarStrategy, BarStrategyConfig
@@ -95,6 +97,10 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
         What the venue lists; empty lists the symbols of the replay, as stocks.
     max_silence_ns : int
         After so long without data the feed is stale (ns of host time).
+    hours : MarketHours
+        Sessions of the market, for risk.
+    sectors : mapping of symbol to sector
+        For limits on sectors; of the instruments that are not `listed`.
     """
 
     account_id: AccountId
@@ -107,11 +113,15 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_interval_ns: int = 5_000_000_000
     listed: tuple[Instrument, ...] = ()
     max_silence_ns: int = 5_000_000_000
+    hours: MarketHours = ALWAYS_OPEN
+    sectors: Mapping[str, str] = {}
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         return self.listed or tuple(
-            Instrument(instrument_id=instrument_id(symbol, LISTING))
+            Instrument(
+                instrument_id=instrument_id(symbol, LISTING), sector=self.sectors.get(symbol, "")
+            )
             for symbol in self.replay.symbols
         )
 
@@ -257,13 +267,17 @@ def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | No
 
 def _risk(blueprint: Blueprint, secret: bytes) -> Machine:
     return RiskGate(
-        blueprint.account_id,
-        blueprint.venue,
-        tuple(plan.strategy_id for plan in blueprint.strategies),
-        blueprint.instruments_by_id,
-        blueprint.limits,
-        risk_key(secret),
-        blueprint.initial_cash,
+        RiskConfig(
+            account_id=blueprint.account_id,
+            venue=blueprint.venue,
+            strategies=tuple(plan.strategy_id for plan in blueprint.strategies),
+            instruments=blueprint.instruments_by_id,
+            limits=blueprint.limits,
+            key=risk_key(secret),
+            initial_cash=blueprint.initial_cash,
+            hours=blueprint.hours,
+            history=blueprint.name("replay"),
+        )
     )
 
 

@@ -19,6 +19,7 @@ from actors.journal.journal import Journal
 from trading.codec import decode, encode
 from trading.effects import (
     Append,
+    AppendShared,
     CallVenue,
     CancelTimer,
     Effect,
@@ -353,9 +354,18 @@ class Runner:
             heapq.heappush(self._timer_heap, (effect.at, self._timer_count, cell.name, effect.key))
         elif type(effect) is CancelTimer:
             cell.timers.pop(effect.key, None)
+        elif type(effect) is AppendShared:
+            self._append_shared(effect)
         else:
             assert isinstance(effect, CallVenue | Reply), "appends are committed, not released"
             self._emit(Out(cell.name, effect))
+
+    def _append_shared(self, effect: AppendShared) -> None:
+        """Followers find the fact when they compare the stream with what they know (`FOLLOW_POLL_NS`)."""
+        with suppress(JournalUnavailable):
+            payload = encode(effect.event)
+            self._journal.append_shared(effect.stream, [payload], effect.event.ts_init)
+        self._next_follow_poll = 0
 
     def _commit(self, cell: _Cell, now: int) -> None:
         events, cell.appends = cell.appends, []

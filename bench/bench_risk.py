@@ -37,6 +37,7 @@ from trading.identifiers import (
 from trading.instruments import Instrument
 from trading.outcomes import Started
 from trading.risk.checks import check
+from trading.risk.config import RiskConfig
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.risk.permits import sign, verify
@@ -120,7 +121,17 @@ def _gate(count: int) -> RiskGate:
     """Return a ready gate with `count` positions and one working order in each instrument."""
     names = [_name(i) for i in range(max(count, 1))]
     instruments = {name: Instrument(instrument_id=name) for name in names}
-    gate = RiskGate(ACCOUNT, Venue("paper"), [STRATEGY], instruments, WIDE, KEY, Decimal(10**9))
+    gate = RiskGate(
+        RiskConfig(
+            account_id=ACCOUNT,
+            venue=Venue("paper"),
+            strategies=(STRATEGY,),
+            instruments=instruments,
+            limits=WIDE,
+            key=KEY,
+            initial_cash=Decimal(10**9),
+        )
+    )
     for index in range(count):
         held, working = _order(index, 10**6 + index), _order(index, 10**7 + index)
         for order in (held, working):

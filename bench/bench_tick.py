@@ -40,6 +40,7 @@ from trading.instruments import Instrument
 from trading.messages import Message
 from trading.outcomes import MassStatusReceived, SubmitAcknowledged, VenueConnected
 from trading.reports import AccountReport, MassStatus
+from trading.risk.config import RiskConfig
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.values import OrderSide
@@ -121,7 +122,15 @@ FACTORIES: dict[Any, Any] = {
     BOOK: lambda: BookShard(VENUE, (INSTRUMENT,), FEED),
     ECHO: Echo,
     RISK: lambda: RiskGate(
-        ACCOUNT, VENUE, (STRATEGY,), {NAME: INSTRUMENT}, limits(), KEY, Decimal(10) ** 9
+        RiskConfig(
+            account_id=ACCOUNT,
+            venue=VENUE,
+            strategies=(STRATEGY,),
+            instruments={NAME: INSTRUMENT},
+            limits=limits(),
+            key=KEY,
+            initial_cash=Decimal(10) ** 9,
+        )
     ),
     BROKER: lambda: Broker(
         BrokerConfig(

@@ -7,10 +7,11 @@ from typing import Any
 
 from actors.assignment import Surroundings
 from actors.blueprint import Assumptions, Blueprint, ReplayPlan, StrategyPlan
-from actors.feeds.sources import symbols_of
+from actors.feeds.sources import LISTING, load_prices, symbols_of
 from cluster import ray_runtime
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
+from cluster.config.model import RiskConfig
 from cluster.config.safety import is_loopback
 from cluster.logs import set_up_logs
 from cluster.topology import FUSED, ClusterPlan, place
@@ -21,8 +22,9 @@ from trading.exchange.latency import Latency
 from trading.exchange.liquidity import Liquidity
 from trading.exchange.slippage import Slippage
 from trading.forecasting.informed import live_strategy
-from trading.identifiers import AccountId, StrategyId, Venue
-from trading.risk.limits import RiskLimits
+from trading.identifiers import AccountId, InstrumentId, StrategyId, Venue, instrument_id
+from trading.market_hours import ALWAYS_OPEN, MarketHours
+from trading.risk.limits import RiskLimits, SymbolLimits
 from trading.values import NANOS_PER_SECOND
 
 START_TIMEOUT_S = 90.0
@@ -179,33 +181,67 @@ def blueprint_of(config: Config) -> Blueprint:
             )
             for name, strategy in config.strategies.items()
         ),
-        limits=_limits(config),
+        limits=limits_of(config),
         assumptions=_assumptions(config),
+        hours=ALWAYS_OPEN if config.risk.calendar == "none" else _hours(config),
+        sectors=config.risk.sectors,
     )
 
 
-def _limits(config: Config) -> RiskLimits:
+def limits_of(config: Config) -> RiskLimits:
+    """Return the risk limits as they are configured."""
     risk = config.risk
+    same = {name: getattr(risk, name) for name in _SAME_NAMES}
     strategy_limit = risk.max_strategy_exposure
     return RiskLimits(
-        max_shares=risk.max_shares,
-        max_notional_per_position=risk.max_notional_per_position,
-        max_total_exposure=risk.max_total_exposure,
-        max_open_positions=risk.max_open_positions,
-        max_loss_per_trade=risk.max_loss_per_trade,
-        max_daily_loss=risk.max_daily_loss,
+        **same,
         max_drawdown=risk.max_drawdown_ratio,
-        max_consecutive_losses=risk.max_consecutive_losses,
-        max_trades_per_day=risk.max_trades_per_day,
         breaker_cooldown_min=risk.cooldown_min,
-        max_orders_per_second=risk.max_orders_per_second,
         stop_loss=risk.stop_loss_ratio,
         trailing_stop=risk.trailing_stop_ratio,
         trailing_activation=risk.trailing_activation_ratio,
+        take_profit=risk.take_profit_ratio,
+        price_collar=risk.price_collar_ratio,
+        max_concentration=risk.max_concentration_ratio,
+        warn_at=risk.warn_at_ratio,
+        restricted=tuple(_listed(symbol) for symbol in risk.restricted),
+        symbols={
+            _listed(symbol): SymbolLimits(located=units) for symbol, units in risk.located.items()
+        },
         max_strategy_exposure={}
         if strategy_limit is None
         else {StrategyId(name): strategy_limit for name in config.strategies},
     )
+
+
+_SAME_NAMES = tuple(
+    name
+    for name in RiskLimits.__struct_fields__
+    if name in RiskConfig.model_fields and name not in {"restricted", "max_strategy_exposure"}
+)
+
+
+def _listed(symbol: str) -> InstrumentId:
+    """A symbol, or an instrument_id as it is."""
+    suffix = f".{LISTING}"
+    return InstrumentId(symbol) if symbol.endswith(suffix) else instrument_id(symbol, LISTING)
+
+
+def _hours(config: Config) -> MarketHours:
+    """Return the sessions of the configured calendar, as far as they are known.
+
+    Raises
+    ------
+    DataError
+        If there is no such calendar.
+    """
+    from actors.storage.calendars import sessions_between
+
+    prices = load_prices(config.data.source, symbols_of(config.data.source, config.data.symbols))
+    found = sessions_between(config.risk.calendar, int(prices.ts[0]), int(prices.ts[-1]))
+    if found is None:
+        return ALWAYS_OPEN
+    return MarketHours(opens=tuple(found.opens.tolist()), closes=tuple(found.closes.tolist()))
 
 
 def _assumptions(config: Config) -> Assumptions:

@@ -13,7 +13,7 @@ from trading.commands import (
 )
 from trading.data import MarketData
 from trading.events import Event
-from trading.identifiers import MachineName
+from trading.identifiers import MachineName, StreamName
 from trading.messages import Message
 from trading.outcomes import Outcome
 from trading.reports import Report
@@ -26,6 +26,16 @@ class Append(msgspec.Struct, frozen=True):
     restores the machine from the journal and hands it `JournalUnavailable`.
     """
 
+    event: Event
+
+
+class AppendShared(msgspec.Struct, frozen=True):
+    """Make `event` durable in a shared stream, behind what the machine appended before.
+
+    When that fails, nobody hears of it: the machine asks again as long as it has a reason to.
+    """
+
+    stream: StreamName
     event: Event
 
 
@@ -68,4 +78,4 @@ class Reply(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
-Effect = Append | Send | Publish | SetTimer | CancelTimer | CallVenue | Reply
+Effect = Append | AppendShared | Send | Publish | SetTimer | CancelTimer | CallVenue | Reply

@@ -144,12 +144,47 @@ class TradingStateChanged(Event, frozen=True, kw_only=True):
     until: int = 0
 
 
+class LimitChanged(Event, frozen=True, kw_only=True):
+    """A person changed one risk limit; in the shared stream `limits:<account>`.
+
+    Attributes
+    ----------
+    name : str
+        Field of `RiskLimits`; for one entry of a table `field.key`.
+    value : str
+        As text; empty goes back to the configuration's.
+    """
+
+    actor: str
+    name: str
+    value: str
+    reason: str
+
+
+class RiskWarned(Event, frozen=True, kw_only=True):
+    """A loss came near a limit. `used` and `limit` are in the limit's own unit."""
+
+    name: str
+    used: Decimal
+    limit: Decimal
+
+
+class StrategyHalted(Event, frozen=True, kw_only=True):
+    """One strategy may only reduce until market time `until` (ns UTC); 0 ends an earlier halt."""
+
+    strategy_id: StrategyId
+    code: str
+    reason: str
+    until: int
+
+
 class DayOpened(Event, frozen=True, kw_only=True):
-    """A trading day began for risk: day counters restart from `equity`."""
+    """A trading day began for risk: day counters restart from `equity`, those of strategies from `profits`."""
 
     day: int
     equity: Decimal
     peak_equity: Decimal
+    profits: tuple[tuple[StrategyId, Decimal], ...] = ()
 
 
 class EquityMarked(Event, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         Smallest quantity of an order, in units.
     currency : str
         ISO 4217 code of the quote currency.
+    sector : str
+        Of the issuer; empty when it has none or it is not known.
     """
 
     instrument_id: InstrumentId
@@ -27,6 +29,14 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     lot_size: Decimal = Decimal(1)
     min_quantity: Decimal = Decimal(1)
     currency: str = "USD"
+    sector: str = ""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """What it shares with others: `sector:energy`, `currency:USD`, `venue:XNAS`."""
+        venue = self.instrument_id.rpartition(".")[2]
+        shared = (f"currency:{self.currency}", f"venue:{venue}")
+        return (f"sector:{self.sector}", *shared) if self.sector else shared
 
     def __post_init__(self) -> None:
         if self.tick_size <= 0 or self.lot_size <= 0 or self.min_quantity < 0:

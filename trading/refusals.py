@@ -32,6 +32,23 @@ class RefusalCode(StrEnum):
     RISK_BAD_QUANTITY = "RISK_BAD_QUANTITY"
     RISK_BAD_PRICE = "RISK_BAD_PRICE"
     RISK_EQUITY_INVALID = "RISK_EQUITY_INVALID"
+    RISK_RESTRICTED = "RISK_RESTRICTED"
+    RISK_MARKET_CLOSED = "RISK_MARKET_CLOSED"
+    RISK_NO_LOCATE = "RISK_NO_LOCATE"
+    RISK_MAX_ORDER_VALUE = "RISK_MAX_ORDER_VALUE"
+    RISK_PRICE_COLLAR = "RISK_PRICE_COLLAR"
+    RISK_MAX_OPEN_ORDERS = "RISK_MAX_OPEN_ORDERS"
+    RISK_MAX_CONCENTRATION = "RISK_MAX_CONCENTRATION"
+    RISK_MAX_GROSS_LEVERAGE = "RISK_MAX_GROSS_LEVERAGE"
+    RISK_MAX_NET_LEVERAGE = "RISK_MAX_NET_LEVERAGE"
+    RISK_MAX_GROUP_EXPOSURE = "RISK_MAX_GROUP_EXPOSURE"
+    RISK_MAX_CORRELATED_EXPOSURE = "RISK_MAX_CORRELATED_EXPOSURE"
+    RISK_MAX_VALUE_AT_RISK = "RISK_MAX_VALUE_AT_RISK"
+    RISK_UNMEASURED = "RISK_UNMEASURED"
+    RISK_STRATEGY_HALTED = "RISK_STRATEGY_HALTED"
+    RISK_REJECT_RATE = "RISK_REJECT_RATE"
+    RISK_SLIPPAGE = "RISK_SLIPPAGE"
+    RISK_FLATTEN = "RISK_FLATTEN"
     DATA_STALE = "DATA_STALE"
     CLOCK_SKEW = "CLOCK_SKEW"
     KILL_SWITCH = "KILL_SWITCH"
@@ -75,6 +92,23 @@ _MEANINGS: dict[RefusalCode, str] = {
     RefusalCode.RISK_BAD_QUANTITY: "The quantity is not a positive whole number of lots.",
     RefusalCode.RISK_BAD_PRICE: "A price is missing, not positive, or not on the tick grid.",
     RefusalCode.RISK_EQUITY_INVALID: "Three bad equity readings in a row; trading is halted.",
+    RefusalCode.RISK_RESTRICTED: "The instrument is on the restricted list; only reducing orders pass.",
+    RefusalCode.RISK_MARKET_CLOSED: "The market is closed; new orders wait for the next session.",
+    RefusalCode.RISK_NO_LOCATE: "The short position would exceed what was located to borrow.",
+    RefusalCode.RISK_MAX_ORDER_VALUE: "The order's value is above max_order_value.",
+    RefusalCode.RISK_PRICE_COLLAR: "The limit price lies too far through the other side of the book.",
+    RefusalCode.RISK_MAX_OPEN_ORDERS: "The account already has max_open_orders working orders.",
+    RefusalCode.RISK_MAX_CONCENTRATION: "The position would exceed max_concentration of the equity.",
+    RefusalCode.RISK_MAX_GROSS_LEVERAGE: "The gross exposure would exceed max_gross_leverage times the equity.",
+    RefusalCode.RISK_MAX_NET_LEVERAGE: "The net exposure would exceed max_net_leverage times the equity.",
+    RefusalCode.RISK_MAX_GROUP_EXPOSURE: "The gross exposure of a sector, currency or venue would exceed its limit.",
+    RefusalCode.RISK_MAX_CORRELATED_EXPOSURE: "What moves together with the instrument would exceed max_correlated_exposure.",
+    RefusalCode.RISK_MAX_VALUE_AT_RISK: "The account's value at risk after the order would exceed max_value_at_risk.",
+    RefusalCode.RISK_UNMEASURED: "A limit cannot be measured yet: equity, or enough bars of returns, are missing.",
+    RefusalCode.RISK_STRATEGY_HALTED: "The strategy is halted: its loss of the day reached max_strategy_daily_loss.",
+    RefusalCode.RISK_REJECT_RATE: "The venue refused too many of the last orders; the breaker is cooling down.",
+    RefusalCode.RISK_SLIPPAGE: "The last fills cost too much against the price decided on; the breaker is cooling down.",
+    RefusalCode.RISK_FLATTEN: "The loss reached flatten_at; every position is being closed and trading is halted.",
     RefusalCode.DATA_STALE: "There is no fresh market data for the instrument.",
     RefusalCode.CLOCK_SKEW: "The clock is off by more than one second; new orders are halted.",
     RefusalCode.KILL_SWITCH: "The kill switch is latched; reset it deliberately to trade again.",

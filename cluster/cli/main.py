@@ -15,6 +15,7 @@ from cluster.cli import (
     observe,
     publish,
     replay,
+    risk,
     run,
     sweep,
     tune,
@@ -46,6 +47,7 @@ app.command("tune")(tune.tune)
 app.command("sweep", context_settings=sweep.SETTINGS)(sweep.sweep)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
+app.add_typer(risk.app, name="risk")
 app.add_typer(config.app, name="config")
 
 

@@ -275,6 +275,85 @@ class RiskConfig(Section):
     trailing_activation_ratio: Ratio = Field(
         default=Decimal("0.02"), description="Gain after which the trailing stop is placed."
     )
+    take_profit_ratio: Annotated[Money | None, BeforeValidator(_none_when_off)] = Field(
+        default=None, description='Gain at which a position is closed; "off" never.'
+    )
+    max_order_value: Money | None = Field(
+        default=None, description="Largest value of one order; empty is no limit, here and below."
+    )
+    price_collar_ratio: Ratio | None = Field(
+        default=None, description="How far a limit price may lie through the book."
+    )
+    max_open_orders: Count | None = Field(
+        default=None, description="Largest number of working orders."
+    )
+    max_gross_leverage: Money | None = Field(
+        default=None, description="Largest gross exposure as a multiple of equity."
+    )
+    max_net_leverage: Money | None = Field(
+        default=None, description="Largest net exposure as a multiple of equity."
+    )
+    max_concentration_ratio: Money | None = Field(
+        default=None, description="Largest position as a ratio of equity."
+    )
+    max_group_exposure: dict[str, Money] = Field(
+        default={},
+        description='Largest gross exposure of groups: "sector:energy", "currency:USD", "venue:XNAS".',
+    )
+    sectors: dict[str, str] = Field(default={}, description="Sector of each symbol.")
+    restricted: Symbols = Field(
+        default=(), description="Symbols that may only be reduced (AAPL or AAPL.XNAS)."
+    )
+    require_locate: bool = Field(
+        default=False, description="A short position needs units in `located`."
+    )
+    located: dict[str, Money] = Field(
+        default={}, description="Units that may be sold short, by symbol."
+    )
+    must_be_open: bool = Field(
+        default=False, description="New orders only in a session of `calendar`."
+    )
+    calendar: str = Field(
+        default="none",
+        description="Exchange whose sessions are the trading days (XNYS, CMES, 24/7); `none`: days of UTC.",
+    )
+    max_value_at_risk: Money | None = Field(
+        default=None, description="Largest normal value at risk of one bar, after the order."
+    )
+    value_at_risk_confidence: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
+        default=Decimal("0.99"), description="Confidence of that value at risk."
+    )
+    max_correlated_exposure: Money | None = Field(
+        default=None, description="Largest exposure in instruments that move together."
+    )
+    correlation_threshold: Annotated[Decimal, Field(gt=0, lt=1)] = Field(
+        default=Decimal("0.8"), description="Correlation from which on instruments move together."
+    )
+    max_reject_rate: Ratio | None = Field(
+        default=None, description="Refused part of the last orders that opens the breaker."
+    )
+    max_slippage_bps: Money | None = Field(
+        default=None, description="Mean cost of the last fills that opens the breaker."
+    )
+    outcome_window: Count = Field(
+        default=20, description="How many orders, and fills, these two look at."
+    )
+    max_strategy_daily_loss: Money | None = Field(
+        default=None, description="Loss of a day that halts one strategy until the next."
+    )
+    warn_at_ratio: OptionalRatio = Field(
+        default=Decimal("0.8"), description='Part of a limit on losses that is warned of, or "off".'
+    )
+    flatten_at: Money | None = Field(
+        default=None,
+        description="Multiple of a limit on losses at which every position is closed.",
+    )
+    kill_at: Money | None = Field(
+        default=None, description="Multiple of a limit on losses that trips the kill switch."
+    )
+    debounce_readings: Count = Field(
+        default=2, description="Equity readings in a row before either is done."
+    )
 
 
 class StrategyConfig(Section):

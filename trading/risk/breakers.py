@@ -7,7 +7,6 @@ import msgspec
 
 from trading.refusals import RefusalCode
 from trading.risk.limits import RiskLimits
-from trading.risk.results import DAY_NS, day_of
 from trading.risk.standing import Hold
 from trading.values import TradingState
 
@@ -29,6 +28,12 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
         Fall of the equity from its peak, as a ratio of the peak.
     bad_readings : int
         Bad equity readings in a row.
+    reject_rate : Decimal or None
+        Part of the last orders that the venue refused; None with too few of them.
+    slippage_bps : Decimal or None
+        Mean cost of the last fills (basis points); None with too few of them.
+    must_flatten : bool
+        The losses ask for every position to be closed (`ladder`).
     """
 
     daily_loss: Decimal | None = None
@@ -36,6 +41,9 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     consecutive_losses: int = 0
     trades_today: int = 0
     bad_readings: int = 0
+    reject_rate: Decimal | None = None
+    slippage_bps: Decimal | None = None
+    must_flatten: bool = False
 
 
 class EquityGuard:
@@ -84,9 +92,17 @@ class EquityGuard:
         return reference <= reading * _JUMP_MAX and reading <= reference * _JUMP_MAX
 
 
-def trips(limits: RiskLimits, counters: Counters, market_time: int) -> list[Hold]:
-    """Return the states that the counters ask for, each with its end in market time (ns)."""
-    found: list[Hold] = []
+def trips(limits: RiskLimits, counters: Counters, market_time: int, tomorrow: int) -> list[Hold]:
+    """Return the states that the counters ask for, each with its end in market time (ns).
+
+    Parameters
+    ----------
+    tomorrow : int
+        First moment of the next trading day (ns UTC).
+    """
+    found = _outcome_trips(limits, counters, market_time)
+    if counters.must_flatten:
+        found.append(_hold(TradingState.HALTED, RefusalCode.RISK_FLATTEN, 0))
     if counters.bad_readings >= BAD_READINGS_MAX:
         found.append(_hold(TradingState.HALTED, RefusalCode.RISK_EQUITY_INVALID, 0, in_a_row=3))
     if counters.daily_loss is not None and counters.daily_loss >= limits.max_daily_loss:
@@ -94,7 +110,7 @@ def trips(limits: RiskLimits, counters: Counters, market_time: int) -> list[Hold
             _hold(
                 TradingState.HALTED,
                 RefusalCode.RISK_DAILY_LOSS,
-                _midnight(market_time),
+                tomorrow,
                 daily_loss=counters.daily_loss,
                 max_daily_loss=limits.max_daily_loss,
             )
@@ -124,7 +140,7 @@ def trips(limits: RiskLimits, counters: Counters, market_time: int) -> list[Hold
             _hold(
                 TradingState.REDUCING,
                 RefusalCode.RISK_MAX_TRADES_PER_DAY,
-                max(market_time + limits.breaker_cooldown_ns, _midnight(market_time)),
+                max(market_time + limits.breaker_cooldown_ns, tomorrow),
                 trades_today=counters.trades_today,
                 max_trades_per_day=limits.max_trades_per_day,
             )
@@ -154,15 +170,29 @@ def next_hold(
     if not (tripped or is_over):
         return None
     floor = _resumed(current, operator) if is_over else current
-    worst = max(tripped, key=lambda hold: _SEVERITY[hold.state], default=floor)
-    if _SEVERITY[worst.state] > _SEVERITY[floor.state]:
+    worst = max(tripped, key=_severity, default=floor)
+    if _severity(worst) > _severity(floor):
         return worst
     return floor if is_over else None
 
 
-def _midnight(market_time: int) -> int:
-    """Return the end (ns) of the day of `market_time`."""
-    return (day_of(market_time) + 1) * DAY_NS
+def _severity(hold: Hold) -> int:
+    """Closing everything is more than a halt."""
+    return _SEVERITY[hold.state] + (hold.code == RefusalCode.RISK_FLATTEN)
+
+
+def _outcome_trips(limits: RiskLimits, counters: Counters, market_time: int) -> list[Hold]:
+    until = market_time + limits.breaker_cooldown_ns
+    found = []
+    rate, most = counters.reject_rate, limits.max_reject_rate
+    if rate is not None and most is not None and rate >= most:
+        numbers = {"reject_rate": rate, "max_reject_rate": most}
+        found.append(_hold(TradingState.REDUCING, RefusalCode.RISK_REJECT_RATE, until, **numbers))
+    cost, dearest = counters.slippage_bps, limits.max_slippage_bps
+    if cost is not None and dearest is not None and cost >= dearest:
+        numbers = {"slippage_bps": round(cost, 2), "max_slippage_bps": dearest}
+        found.append(_hold(TradingState.REDUCING, RefusalCode.RISK_SLIPPAGE, until, **numbers))
+    return found
 
 
 def has_recovered(limits: RiskLimits, counters: Counters) -> bool:

@@ -11,12 +11,13 @@ from decimal import Decimal, InvalidOperation
 
 from trading.commands import ReplaceOrder, SubmitOrder
 from trading.refusals import RefusalCode
+from trading.risk.desk_checks import DESK_CHECKS
 from trading.risk.limits import RiskLimits
 from trading.risk.situation import Situation
 from trading.risk.verdicts import Approved, Denied, deny
 from trading.values import NANOS_PER_SECOND, OrderType, TradingState
 
-PROTECTIVE = frozenset({"stop_loss", "trailing_stop", "flatten"})
+PROTECTIVE = frozenset({"stop_loss", "trailing_stop", "take_profit", "flatten"})
 """Purposes of the exits that pass HALTED, stale data and the throttle, if they reduce."""
 CLOCK_SKEW_NS_MAX = NANOS_PER_SECOND
 """A book from further in the future than this means that a clock is wrong."""
@@ -152,6 +153,14 @@ def trading_state(order: SubmitOrder, s: Situation, limits: RiskLimits, now: int
     default = f"RISK_{state}"
     code = s.hold.code if s.hold.code in RefusalCode.__members__ else default
     return Denied(RefusalCode(code), f"{RefusalCode(default).meaning} {s.hold.reason}".rstrip())
+
+
+def strategy_running(
+    order: SubmitOrder, s: Situation, limits: RiskLimits, now: int
+) -> Denied | None:
+    if s.strategy_halt is None or s.reduces_strategy:
+        return None
+    return Denied(RefusalCode.RISK_STRATEGY_HALTED, s.strategy_halt)
 
 
 def fresh_data(order: SubmitOrder, s: Situation, limits: RiskLimits, now: int) -> Denied | None:
@@ -316,6 +325,7 @@ ORDER_CHECKS: tuple[Check, ...] = (
     not_expired,
     not_killed,
     trading_state,
+    strategy_running,
     fresh_data,
     reduce_only,
     order_rate,
@@ -334,4 +344,4 @@ LIMIT_CHECKS: tuple[Check, ...] = (
     trades_per_day,
 )
 """Asked of every order that does more than reduce the account's position."""
-ALL_CHECKS: tuple[Check, ...] = ORDER_CHECKS + LIMIT_CHECKS
+ALL_CHECKS: tuple[Check, ...] = ORDER_CHECKS + LIMIT_CHECKS + DESK_CHECKS

@@ -5,8 +5,11 @@ strategy in that instrument are canceled first (they may hold the quantity, or f
 the position again); the exit follows when the last of them has ended.
 """
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 from trading.commands import CancelOrder, SubmitOrder
-from trading.data import BookTop
+from trading.data import BarSlice, BookTop
 from trading.events import OrderEvent, OrderFilled
 from trading.identifiers import AccountId, derive_client_order_id
 from trading.risk.checks import PROTECTIVE
@@ -17,10 +20,17 @@ from trading.values import OrderSide, OrderType
 
 
 class Exits:
-    """Watches all strategies' positions of one account and says which orders get them out."""
+    """Watches all strategies' positions of one account and says which orders get them out.
+
+    Attributes
+    ----------
+    is_flattening : bool
+        Every position has to be left, whatever its stops say.
+    """
 
     def __init__(self, account_id: AccountId, holdings: Holdings, limits: RiskLimits) -> None:
         self.stops = Stops(limits)
+        self.is_flattening = False
         self._account_id = account_id
         self._holdings = holdings
         self._postponed: dict[Key, tuple[str, BookTop]] = {}
@@ -32,6 +42,13 @@ class Exits:
             if ledger.line(top.instrument_id).quantity:
                 wanted += self._watch((strategy, top.instrument_id), top, now)
         return wanted
+
+    def recall(self, slices: Sequence[BarSlice]) -> None:
+        """Find the best price since each position was opened in the bars of the past."""
+        for key, opened_at in self._holdings.opened_at.items():
+            bars = [bar for each in slices for bar in each.bars if bar.instrument_id == key[1]]
+            position = self._holdings.account.strategy_position(*key)
+            self.stops.recall(key, position, opened_at, bars)
 
     def on_fill(self, fill: OrderFilled) -> None:
         """Forget a position that this fill made flat: its stop and its exit are over."""
@@ -50,6 +67,8 @@ class Exits:
 
     def _watch(self, key: Key, top: BookTop, now: int) -> list[SubmitOrder | CancelOrder]:
         purpose = self.stops.due(key, self._holdings.account.strategy_position(*key), top)
+        if purpose is None and self.is_flattening and self.stops.is_retry_due(key, top.ts_event):
+            purpose = "flatten"
         if purpose is None:
             return []
         self.stops.exit_sent(key, top.ts_event)
@@ -82,6 +101,7 @@ class Exits:
             reduce_only=True,
             purpose=purpose,
             ts_signal=top.ts_init,
+            arrival_px=Decimal(repr((top.bid_px + top.ask_px) / 2)),
         )
 
     def _cancel(self, other: SubmitOrder, purpose: str, top: BookTop, now: int) -> CancelOrder:

@@ -67,9 +67,12 @@ class ExposureLedger:
         Sum of the values of all lines, in account currency.
     unpriced : int
         Lines that have no price yet and therefore count as nothing; no new exposure meanwhile.
+    watch : function or None
+        Is told each line that changed, emptied ones too.
     """
 
     def __init__(self, price_of: Callable[[InstrumentId], Decimal | None]) -> None:
+        self.watch: Callable[[InstrumentId, Line], None] | None = None
         self._price_of = price_of
         self._lines: dict[InstrumentId, Line] = {}
         self.gross = ZERO
@@ -103,7 +106,7 @@ class ExposureLedger:
         """Ask for the price again; nothing to do for an instrument without exposure."""
         line = self._lines.get(instrument_id)
         if line is not None:
-            self._set_price(line, self._price_of(instrument_id))
+            self._set_price(instrument_id, line, self._price_of(instrument_id))
 
     def validate(self) -> None:
         """Assert that the running sums equal a recomputation."""
@@ -131,15 +134,17 @@ class ExposureLedger:
             del self._lines[instrument_id]
             self.unpriced -= line.price is None
         if line.price is not None:
-            self._revalue(line)
+            self._revalue(instrument_id, line)
 
-    def _set_price(self, line: Line, price: Decimal | None) -> None:
+    def _set_price(self, instrument_id: InstrumentId, line: Line, price: Decimal | None) -> None:
         if price is not None and price is not line.price:
             self.unpriced -= line.price is None
             line.price = price
-            self._revalue(line)
+            self._revalue(instrument_id, line)
 
-    def _revalue(self, line: Line) -> None:
+    def _revalue(self, instrument_id: InstrumentId, line: Line) -> None:
         value = ZERO if line.price is None else EXACT.multiply(line.units, line.price)
         self.gross = EXACT.add(self.gross, EXACT.subtract(value, line.value))
         line.value = value
+        if self.watch is not None:
+            self.watch(instrument_id, line)

@@ -1,8 +1,7 @@
 """The risk manager: nothing goes to the broker but through this gate."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,43 +10,44 @@ from trading.codec import digest
 from trading.commands import (
     CancelOrder,
     ReplaceOrder,
+    RequestBars,
     RiskAcknowledged,
     SetTradingState,
     SubmitOrder,
     Watermark,
 )
-from trading.data import BarSlice, BookTop
-from trading.effects import Append, Effect, Send
+from trading.data import BarsHistory, BarSlice, BookTop
+from trading.effects import Append, AppendShared, Effect, Send
 from trading.events import (
     DayOpened,
     Event,
+    KillSwitchTripped,
+    LimitChanged,
     OrderDenied,
     OrderEvent,
     OrderFilled,
     OrderUpdateRejected,
+    RiskWarned,
+    StrategyHalted,
     TradingStateChanged,
 )
 from trading.identifiers import (
-    AccountId,
-    InstrumentId,
     MachineName,
-    StrategyId,
     StreamName,
-    Venue,
     account_stream,
     machine_name,
 )
-from trading.instruments import Instrument
 from trading.messages import Message
 from trading.outcomes import JournalUnavailable, LinkUp, Started
 from trading.refusals import RefusalCode
 from trading.risk.answers import Signer, amended, order_denied, update_rejected
 from trading.risk.breakers import has_recovered, next_hold, trips
 from trading.risk.checks import check, check_replace
+from trading.risk.config import RiskConfig
 from trading.risk.exits import Exits
 from trading.risk.handshake import Handshake
-from trading.risk.limits import RiskLimits
-from trading.risk.permits import PERMIT_TTL_NS_MAX
+from trading.risk.ladder import strategy_halts, warnings
+from trading.risk.limit_changes import LimitBook, limits_stream
 from trading.risk.reservations import WorkingOrder
 from trading.risk.standing import OPERATOR, Hold
 from trading.risk.state import RiskState
@@ -56,6 +56,8 @@ from trading.risk.view import view_of
 from trading.risk.watermarks import Watermarks
 from trading.values import TradingState
 
+STOP_BARS = 500
+"""How far back the best price since an entry is looked for, in bars."""
 WAITING_MAX = 10_000
 """Requests kept while the gate is not ready; one more is refused with RISK_NOT_READY."""
 
@@ -69,50 +71,31 @@ class RiskGate:
     the account's stream up to there -> ready. What arrives earlier waits, in order. An order is
     decided once: a repeat of its `client_order_id` is ignored. A refusal is appended to the own
     stream and sent to nobody; permission goes to the broker, signed.
-
-    Parameters
-    ----------
-    strategies : iterable of StrategyId
-        Who may trade, and whose watermarks are awaited.
-    instruments : mapping of InstrumentId to Instrument
-        What may be traded.
-    key : bytes
-        Secret shared with the broker.
-    initial_cash : Decimal
-        Of the account, in account currency.
-    permit_ttl_ns : int
-        Life of a permit, in (0, 2 s].
     """
 
-    def __init__(
-        self,
-        account_id: AccountId,
-        venue: Venue,
-        strategies: Iterable[StrategyId],
-        instruments: Mapping[InstrumentId, Instrument],
-        limits: RiskLimits,
-        key: bytes,
-        initial_cash: Decimal,
-        permit_ttl_ns: int = PERMIT_TTL_NS_MAX,
-    ) -> None:
-        names = tuple(strategies)
+    def __init__(self, config: RiskConfig) -> None:
+        account_id, limits = config.account_id, config.limits
         self._name = machine_name("risk", account_id)
-        self.state = RiskState(account_id, names, instruments, limits, initial_cash)
+        self.state = RiskState(config)
         self.exits = Exits(account_id, self.state.holdings, limits)
+        self._limit_book = LimitBook(limits)
+        self._history = config.history
         self._account_id = account_id
-        self._venue = venue
-        self._broker = machine_name("broker", venue, account_id)
-        self._limits = limits
-        self._signer = Signer(key, permit_ttl_ns)
+        self._venue = config.venue
+        self._broker = machine_name("broker", config.venue, account_id)
+        self._kill_stream = StreamName(f"kill:{account_id}")
+        self._signer = Signer(config.key, config.permit_ttl_ns)
         self._handshake = Handshake(self.name)
         self._waiting: deque[Request] = deque()
-        self._watermarks = Watermarks(machine_name("strategy", name) for name in names)
+        self._watermarks = Watermarks(machine_name("strategy", name) for name in config.strategies)
         self._handlers: dict[type[Message], Callable[[Any, int], list[Effect]]] = {
             SubmitOrder: self._on_request,
             ReplaceOrder: self._on_request,
             Watermark: self._on_request,
             BookTop: self._on_top,
             BarSlice: self._on_slice,
+            BarsHistory: self._on_history,
+            LimitChanged: self._on_limit_changed,
             RiskAcknowledged: self._on_acknowledged,
             SetTradingState: self._on_set_state,
             Started: self._on_started,
@@ -130,7 +113,7 @@ class RiskGate:
 
     @property
     def follows(self) -> tuple[StreamName, ...]:
-        return (account_stream(self._venue, self._account_id),)
+        return (account_stream(self._venue, self._account_id), limits_stream(self._account_id))
 
     @property
     def subscribes(self) -> tuple[str, ...]:
@@ -148,7 +131,11 @@ class RiskGate:
         return self._on_account_event(message, now) if isinstance(message, Event) else []
 
     def apply(self, event: Event) -> None:
-        if self._is_own(event):
+        if isinstance(event, LimitChanged):
+            if self._limit_book.apply(event):
+                self.state.obey(self._limit_book.limits)
+                self.exits.stops.obey(self._limit_book.limits)
+        elif self._is_own(event):
             self.state.standing.apply(event)
         else:
             self.state.holdings.apply(event)
@@ -160,6 +147,7 @@ class RiskGate:
             "waiting": len(self._waiting),
             **view_of(self.state),
             "stops": self.exits.stops.armed(),
+            "limit_changes": self._limit_book.view(),
         }
 
     def state_hash(self) -> str:
@@ -173,7 +161,33 @@ class RiskGate:
     # -- becoming ready
 
     def _on_started(self, started: Started, now: int) -> list[Effect]:
-        return [Send(self._broker, self._handshake.begin(started.epoch, now))]
+        return [
+            Send(self._broker, self._handshake.begin(started.epoch, now)),
+            *self._ask_for_history(now),
+        ]
+
+    def _ask_for_history(self, now: int) -> list[Effect]:
+        """Bars for what no journal knows: the variance, and the best price since each entry."""
+        variance = self.state.desk.variance
+        positions = self.state.holdings.opened_at
+        if self._history is None or (variance is None and not positions):
+            return []
+        count = STOP_BARS if variance is None else max(STOP_BARS, variance.bars_wanted)
+        request = RequestBars(ts_init=now, count=count, reply_to=self.name)
+        return [Send(self._history, request)]
+
+    def _on_history(self, history: BarsHistory, now: int) -> list[Effect]:
+        for slice_ in history.slices:
+            self.state.desk.learn(slice_)
+        self.exits.recall(history.slices)
+        return []
+
+    def _on_limit_changed(self, change: LimitChanged, now: int) -> list[Effect]:
+        had_variance = self.state.desk.variance
+        self.apply(change)
+        effects = self._review(change, now) if self.is_ready else []
+        is_new = self.state.desk.variance is not had_variance
+        return [*effects, *self._ask_for_history(now)] if is_new else effects
 
     def _on_link_up(self, link: LinkUp, now: int) -> list[Effect]:
         # A broker that was away may never have got what was in flight: its answer tells.
@@ -236,7 +250,7 @@ class RiskGate:
     def _decide_order(self, order: SubmitOrder, now: int) -> list[Effect]:
         if self.state.is_known(order):
             return []
-        verdict = check(order, self.state.situation(order, now), self._limits, now)
+        verdict = check(order, self.state.situation(order, now), self.state.limits, now)
         if isinstance(verdict, Denied):
             return self._deny(order, verdict, now)
         return self._permit(verdict, now)
@@ -258,7 +272,7 @@ class RiskGate:
         working.replaces.add(decision)
         order = amended(working, replace)
         situation = self.state.situation(order, now, replaced=working)
-        verdict = check_replace(replace, order, situation, self._limits, now)
+        verdict = check_replace(replace, order, situation, self.state.limits, now)
         if isinstance(verdict, Denied):
             return self._journal(update_rejected(working, replace, verdict, self.name, now))
         return self._permit_replace(working, verdict, now)
@@ -309,10 +323,36 @@ class RiskGate:
 
     def _on_slice(self, bars: BarSlice, now: int) -> list[Effect]:
         self.state.advance(bars.ts_event)
+        self.state.desk.learn(bars)
         if not self.is_ready:
             return []
-        facts = self.state.read_equity()
-        return self._stamp(facts, bars, now) + self._review(bars, now)
+        effects = self._stamp(self.state.read_equity(), bars, now)
+        return effects + self._climb(bars, now) + self._review(bars, now)
+
+    def _climb(self, bars: BarSlice, now: int) -> list[Effect]:
+        """Take an equity reading to the ladder: warn, halt strategies, trip the kill switch."""
+        state, standing = self.state, self.state.standing
+        limits, counters = state.limits, state.counters()
+        state.ladder.read(limits, counters)
+        facts: list[Event] = [*warnings(limits, counters, standing.warned, standing.day or 0)]
+        facts += strategy_halts(
+            limits, state.daily_losses(), standing.halts, state.market_time, state.tomorrow
+        )
+        effects = self._stamp(facts, bars, now)
+        if state.ladder.must_kill(limits) and state.holdings.kill_reason is None:
+            effects.append(AppendShared(self._kill_stream, self._trip(bars, now)))
+        return effects
+
+    def _trip(self, cause: Message, now: int) -> KillSwitchTripped:
+        return KillSwitchTripped(
+            ts_event=now,
+            ts_init=now,
+            correlation_id=cause.correlation_id,
+            causation_id=cause.causation_id,
+            actor=self.name,
+            reason=f"A loss reached kill_at = {self.state.limits.kill_at} times its limit.",
+            flatten=True,
+        )
 
     # -- trading state
 
@@ -333,10 +373,11 @@ class RiskGate:
         hold = next_hold(
             standing.hold,
             standing.operator,
-            trips(self._limits, counters, market_time),
+            trips(self.state.limits, counters, market_time, self.state.tomorrow),
             market_time,
-            has_recovered=has_recovered(self._limits, counters),
+            has_recovered=has_recovered(self.state.limits, counters),
         )
+        self.exits.is_flattening = (hold or standing.hold).code == RefusalCode.RISK_FLATTEN
         return [] if hold is None else self._change(hold, cause, now)
 
     def _change(self, hold: Hold, cause: Message, now: int) -> list[Effect]:
@@ -383,7 +424,7 @@ class RiskGate:
     def _is_own(self, event: Event) -> bool:
         """True for the facts of the own stream; all others are the account's."""
         match event:
-            case TradingStateChanged() | DayOpened():
+            case TradingStateChanged() | DayOpened() | StrategyHalted() | RiskWarned():
                 return True
             case OrderDenied() | OrderUpdateRejected():
                 return event.causation_id == self.name  # the broker refuses orders as well

@@ -21,8 +21,10 @@ from trading.events import (
     OrderUpdated,
     OrderUpdateRejected,
 )
-from trading.identifiers import ClientOrderId
+from trading.identifiers import ClientOrderId, InstrumentId, StrategyId
+from trading.market_hours import ALWAYS_OPEN, MarketHours
 from trading.refusals import RefusalCode
+from trading.risk.outcomes import OrderOutcomes
 from trading.risk.prices import Prices
 from trading.risk.reservations import Reservations, WorkingOrder
 from trading.risk.results import TradeResults
@@ -40,15 +42,21 @@ class Holdings:
         Latest `ts_event` of a fill (ns UTC).
     kill_reason : str or None
         Why the kill switch is latched; None when it is not.
+    opened_at : dict of (strategy_id, instrument_id) to int
+        Market time (ns UTC) at which each position left zero, or changed its side.
     """
 
-    def __init__(self, initial_cash: Decimal, prices: Prices) -> None:
+    def __init__(
+        self, initial_cash: Decimal, prices: Prices, hours: MarketHours = ALWAYS_OPEN
+    ) -> None:
         self.account = Account(initial_cash)
         self.reservations = Reservations(prices.exposure_px)
-        self.results = TradeResults()
+        self.results = TradeResults(hours)
+        self.outcomes = OrderOutcomes()
         self.sequence = 0
         self.market_time = 0
         self.kill_reason: str | None = None
+        self.opened_at: dict[tuple[StrategyId, InstrumentId], int] = {}
         self._prices = prices
         self._seen: set[ClientOrderId] = set()
         self._folds: dict[type[Event], Callable[[Any], None]] = {
@@ -85,6 +93,8 @@ class Holdings:
             self.market_time,
             self.kill_reason,
             self.results.durable(),
+            self.outcomes.durable(),
+            sorted(self.opened_at.items()),
             sorted(self._seen),
             self.account.cash,
             {key: [p.quantity, p.cost] for key, p in self.account.positions().items()},
@@ -112,6 +122,8 @@ class Holdings:
 
     def _alive(self, event: OrderAccepted | OrderTriggered) -> None:
         self.reservations.revive(event.client_order_id)
+        if isinstance(event, OrderAccepted):
+            self.outcomes.note_order(event)
 
     def _filled(self, event: OrderFilled) -> None:
         if self.account.has_fill(event.trade_id):
@@ -120,6 +132,8 @@ class Holdings:
         self.market_time = max(self.market_time, event.ts_event)
         self._prices.note_fill(event.instrument_id, event.last_px)
         working = self.reservations.get(event.client_order_id)
+        self.outcomes.note_order(event)
+        self.outcomes.note_fill(event, None if working is None else working.order.arrival_px)
         if working is None or not working.filled:
             self.results.add_trade(event.ts_event)
         profit = self._realise(event)
@@ -137,10 +151,16 @@ class Holdings:
     def _realise(self, event: OrderFilled) -> Decimal | None:
         """Apply the fill; return what the strategy realised by it, None when it closed nothing."""
         before = self.account.strategy_position(event.strategy_id, event.instrument_id)
-        closes = before.quantity * event.side.sign < 0
+        quantity = before.quantity
+        closes = quantity * event.side.sign < 0
         realized = before.realized_pnl
         self.account.apply_fill(event)
         after = self.account.strategy_position(event.strategy_id, event.instrument_id)
+        key = (event.strategy_id, event.instrument_id)
+        if after.is_flat:
+            self.opened_at.pop(key, None)
+        elif quantity * after.quantity <= 0:
+            self.opened_at[key] = event.ts_event
         return after.realized_pnl - realized if closes else None
 
     def _update_rejected(self, event: OrderUpdateRejected) -> None:
@@ -155,6 +175,8 @@ class Holdings:
             self._ended(event)
 
     def _ended(self, event: OrderRejected | OrderCanceled | OrderExpired | OrderDenied) -> None:
+        if isinstance(event, OrderRejected):
+            self.outcomes.note_order(event)
         working = self.reservations.get(event.client_order_id)
         if working is not None:
             self._finish(working)

@@ -9,10 +9,17 @@ from trading.values import NANOS_PER_SECOND
 
 
 class SymbolLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of one instrument in place of the general ones; None keeps the general one."""
+    """Limits of one instrument in place of the general ones; None keeps the general one.
+
+    Attributes
+    ----------
+    located : Decimal or None
+        Units that somebody agreed to lend: the largest short position while `require_locate` is set.
+    """
 
     max_shares: Decimal | None = None
     max_notional: Decimal | None = None
+    located: Decimal | None = None
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
@@ -62,6 +69,52 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_strategy_exposure : dict of StrategyId to Decimal
         Largest gross exposure of single strategies; one that is not named has no limit of its own.
     symbols : dict of InstrumentId to SymbolLimits
+    take_profit : Decimal or None
+        Gain over the average entry price at which a position is closed, as a ratio; None switches it off.
+    max_order_value : Decimal or None
+        Largest value of one order (a slip of the finger). None switches this and each limit below off.
+    price_collar : Decimal or None
+        How far a limit price may lie through the other side of the book, as a ratio of it.
+    max_open_orders : int or None
+        Largest number of working orders.
+    max_gross_leverage, max_net_leverage : Decimal or None
+        Largest sum of the absolute, and absolute sum of the signed, position values as a multiple of equity.
+    max_concentration : Decimal or None
+        Largest value of one position as a ratio of equity.
+    max_group_exposure : dict of str to Decimal
+        Largest gross exposure of groups of instruments: `sector:energy`, `currency:USD`, `venue:XNAS`.
+    restricted : tuple of InstrumentId
+        What may only be reduced.
+    require_locate : bool
+        A short position needs `SymbolLimits.located` units.
+    must_be_open : bool
+        New orders only while the market is open.
+    max_value_at_risk : Decimal or None
+        Largest normal value at risk of one bar at `value_at_risk_confidence`, after the order.
+    value_at_risk_confidence : Decimal
+        Between 0 and 1.
+    variance_decay : Decimal
+        Of the covariance behind it, between 0 and 1 (see `trading.risk.variance`).
+    max_correlated_exposure : Decimal or None
+        Largest exposure in instruments that move together: correlation of at least `correlation_threshold`.
+    correlation_threshold : Decimal
+        Between 0 and 1.
+    max_reject_rate : Decimal or None
+        Part of the last `outcome_window` orders that the venue refused, at which the breaker opens.
+    max_slippage_bps : Decimal or None
+        Mean cost of the last `outcome_window` fills against the price that was decided on, in basis points, at
+        which the breaker opens.
+    outcome_window : int
+        Orders, and fills, that the two look at; fewer say nothing.
+    max_strategy_daily_loss : Decimal or None
+        Loss of one strategy since the day opened that halts it until the next day.
+    warn_at : Decimal or None
+        Part of a limit on losses from which on a warning is journalled.
+    flatten_at, kill_at : Decimal or None
+        Multiple of a limit on losses (daily loss, drawdown) at which everything is closed, at which the
+        kill switch trips as well.
+    debounce_readings : int
+        Readings in a row that ask for `flatten_at` or `kill_at` before it is done.
 
     Raises
     ------
@@ -86,21 +139,48 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_data_age_s: float = 5.0
     max_strategy_exposure: dict[StrategyId, Decimal] = {}
     symbols: dict[InstrumentId, SymbolLimits] = {}
+    take_profit: Decimal | None = None
+    max_order_value: Decimal | None = None
+    price_collar: Decimal | None = None
+    max_open_orders: int | None = None
+    max_gross_leverage: Decimal | None = None
+    max_net_leverage: Decimal | None = None
+    max_concentration: Decimal | None = None
+    max_group_exposure: dict[str, Decimal] = {}
+    restricted: tuple[InstrumentId, ...] = ()
+    require_locate: bool = False
+    must_be_open: bool = False
+    max_value_at_risk: Decimal | None = None
+    value_at_risk_confidence: Decimal = Decimal("0.99")
+    variance_decay: Decimal = Decimal("0.97")
+    max_correlated_exposure: Decimal | None = None
+    correlation_threshold: Decimal = Decimal("0.8")
+    max_reject_rate: Decimal | None = None
+    max_slippage_bps: Decimal | None = None
+    outcome_window: int = 20
+    max_strategy_daily_loss: Decimal | None = None
+    warn_at: Decimal | None = Decimal("0.8")
+    flatten_at: Decimal | None = None
+    kill_at: Decimal | None = None
+    debounce_readings: int = 2
 
-    def __post_init__(self) -> None:
-        for name in _MONEY:
-            _require_positive(name, getattr(self, name))
-        for strategy, exposure in self.max_strategy_exposure.items():
-            _require_positive(f"max_strategy_exposure[{strategy}]", exposure)
-        for name in _RATIOS:
-            ratio = getattr(self, name)
-            if ratio is not None:
-                _require_positive(name, ratio)
-                if ratio > 1:
-                    raise ValueError(f"{name} is a fraction of 1, got {ratio}")
+    def __post_init__(self) -> None:  # noqa: C901 - one line per kind of number
+        for name in (*_MONEY, *_OPTIONAL, *_RATIOS):
+            value = getattr(self, name)
+            if value is not None or name in _MONEY:
+                _require_positive(name, value)
+                if name in _RATIOS and value > 1:
+                    raise ValueError(f"{name} is a fraction of 1, got {value}")
+        for owner in ("max_strategy_exposure", "max_group_exposure"):
+            for key, exposure in getattr(self, owner).items():
+                _require_positive(f"{owner}[{key}]", exposure)
+        for name in _INSIDE:
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
         for name in _COUNTS:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
         if self.breaker_cooldown_min < 0:
             raise ValueError(f"breaker_cooldown_min must be >= 0, got {self.breaker_cooldown_min}")
         if not 0 < self.max_data_age_s < float("inf"):
@@ -136,8 +216,34 @@ _MONEY = (
     "max_loss_per_trade",
     "max_daily_loss",
 )
-_RATIOS = ("max_drawdown", "stop_loss", "trailing_stop", "trailing_activation")
+_OPTIONAL = (
+    "take_profit",
+    "max_order_value",
+    "price_collar",
+    "max_gross_leverage",
+    "max_net_leverage",
+    "max_concentration",
+    "max_value_at_risk",
+    "max_correlated_exposure",
+    "max_slippage_bps",
+    "max_strategy_daily_loss",
+    "flatten_at",
+    "kill_at",
+)
+_RATIOS = (
+    "max_drawdown",
+    "stop_loss",
+    "trailing_stop",
+    "trailing_activation",
+    "price_collar",
+    "max_reject_rate",
+    "warn_at",
+)
+_INSIDE = ("value_at_risk_confidence", "variance_decay", "correlation_threshold")
 _COUNTS = (
+    "max_open_orders",
+    "outcome_window",
+    "debounce_readings",
     "max_open_positions",
     "max_consecutive_losses",
     "max_trades_per_day",

@@ -7,6 +7,7 @@ from trading.book.tick_grid import price_on_grid
 from trading.data import BookTop
 from trading.identifiers import InstrumentId
 from trading.instruments import Instrument
+from trading.values import OrderSide
 
 _PRICE_MAX = 1e12
 """Above it a float price is a defect of the source, not a price."""
@@ -77,6 +78,13 @@ class Prices:
             price = max(quote.bid_px, quote.ask_px)
             quote.exposure_px = price_on_grid(price, instrument, self._ticks[instrument_id])
         return quote.exposure_px
+
+    def opposite_px(self, instrument_id: InstrumentId, side: OrderSide) -> Decimal | None:
+        """Return the price that an order of `side` could trade at now; None when there is no quote."""
+        quote = self._quotes.get(instrument_id)
+        if quote is None:
+            return None
+        return Decimal(repr(quote.ask_px if side is OrderSide.BUY else quote.bid_px))
 
     def middle_px(self, instrument_id: InstrumentId) -> Decimal | None:
         """Return the middle of the book: what equity is counted at; None when there is no quote."""

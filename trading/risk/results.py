@@ -3,12 +3,7 @@
 from bisect import bisect_right
 from decimal import Decimal
 
-DAY_NS = 86_400_000_000_000
-
-
-def day_of(ts_event: int) -> int:
-    """Return the day (UTC) of a market time (ns), counted from 1970-01-01."""
-    return ts_event // DAY_NS
+from trading.market_hours import MarketHours
 
 
 class TradeResults:
@@ -16,16 +11,22 @@ class TradeResults:
 
     A *trade* is an order with a fill; it counts on the day of its first fill. Its *result* is what it
     realised for its strategy, before commissions; an order that closed nothing has none.
+
+    Parameters
+    ----------
+    hours : MarketHours
+        Whose trading days count.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hours: MarketHours) -> None:
+        self._hours = hours
         self._losses: list[int] = []  # market times, never falling
         self._day = 0
         self._trades = 0
 
     def add_trade(self, ts_event: int) -> None:
         """Count a trade; one that belongs to a day that is over changes nothing."""
-        day = day_of(ts_event)
+        day = self._hours.day_of(ts_event)
         if day > self._day:
             self._day = day
             self._trades = 0

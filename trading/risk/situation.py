@@ -43,6 +43,25 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         What the order rate throttle has left.
     unfilled_count : int
         Other working orders that may still become trades.
+    strategy_halt : str or None
+        Why the order's strategy is halted.
+    is_market_open : bool
+    working_count : int
+        Other working orders.
+    equity : Decimal or None
+        The last good reading, in account currency; after a restart the last that was journalled.
+    opposite_px : Decimal or None
+        Price of the other side of the book: the ask for a buy.
+    short_after : Decimal
+        Largest short position (units, unsigned) after.
+    net_after : Decimal
+        Largest absolute sum of signed position values after.
+    groups_after : tuple of (group, exposure)
+        Of the groups that the instrument belongs to and that have a limit.
+    correlated_after : float or None
+        What moves with the instrument, in account currency; None when that is not known yet.
+    deviation_after : float or None
+        Standard deviation of the account's value over one bar; None when that is not known yet.
     """
 
     instrument: Instrument | None
@@ -62,3 +81,13 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tokens: float = 1.0
     counters: Counters = Counters()
     unfilled_count: int = 0
+    strategy_halt: str | None = None
+    is_market_open: bool = True
+    working_count: int = 0
+    equity: Decimal | None = None
+    opposite_px: Decimal | None = None
+    short_after: Decimal = ZERO
+    net_after: Decimal = ZERO
+    groups_after: tuple[tuple[str, Decimal], ...] = ()
+    correlated_after: float | None = None
+    deviation_after: float | None = None

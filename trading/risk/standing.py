@@ -10,14 +10,17 @@ from trading.events import (
     Event,
     OrderDenied,
     OrderUpdateRejected,
+    RiskWarned,
+    StrategyHalted,
     TradingStateChanged,
 )
-from trading.identifiers import ClientOrderId
+from trading.identifiers import ClientOrderId, StrategyId
 from trading.refusals import RefusalCode
 from trading.values import TradingState
 
 OPERATOR = "OPERATOR"
 """Code of a trading state that a person set."""
+_OUTCOME_CODES = frozenset({RefusalCode.RISK_REJECT_RATE, RefusalCode.RISK_SLIPPAGE})
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -42,12 +45,20 @@ class Standing:
         What a person asked for last; what is in force again when a breaker ends.
     losses_after : int
         Losing trades up to this market time (ns) no longer count for the breaker.
+    outcomes_after : int
+        The same for refused orders and slippage.
+    halts : dict of StrategyId to StrategyHalted
+        Strategies that may only reduce.
+    warned : dict of str to int
+        Trading day of the last warning about each limit.
     day : int or None
-        The open trading day (`results.day_of`).
+        The open trading day (`MarketHours.day_of`).
     day_equity, peak_equity : Decimal or None
         Equity from which the day's loss and the drawdown are measured.
     marked_equity : Decimal or None
         The last equity reading that was journalled.
+    day_profits : dict of StrategyId to Decimal
+        Profit since the start of each strategy when the day opened.
     denials : Counter of code
     """
 
@@ -55,10 +66,14 @@ class Standing:
         self.hold = Hold()
         self.operator = Hold()
         self.losses_after = 0
+        self.outcomes_after = 0
+        self.halts: dict[StrategyId, StrategyHalted] = {}
+        self.warned: dict[str, int] = {}
         self.day: int | None = None
         self.day_equity: Decimal | None = None
         self.peak_equity: Decimal | None = None
         self.marked_equity: Decimal | None = None
+        self.day_profits: dict[StrategyId, Decimal] = {}
         self.denials: Counter[str] = Counter()
         self._denied: set[ClientOrderId] = set()
 
@@ -73,6 +88,10 @@ class Standing:
                 self._denied.add(event.client_order_id)
             case OrderUpdateRejected():
                 self.denials[event.code] += 1
+            case StrategyHalted():
+                self._strategy_halted(event)
+            case RiskWarned():
+                self.warned[event.name] = self.day or 0
             case _:
                 raise AssertionError(f"{type(event).__name__} is none of the risk stream's facts")
 
@@ -85,6 +104,9 @@ class Standing:
             self.hold,
             self.operator,
             self.losses_after,
+            self.outcomes_after,
+            [(str(key), halt.until) for key, halt in sorted(self.halts.items())],
+            sorted(self.warned.items()),
             self.day,
             self.day_equity,
             self.peak_equity,
@@ -98,6 +120,7 @@ class Standing:
         if event.day != self.day:
             self.day = event.day
             self.day_equity = event.equity
+            self.day_profits = dict(event.profits)
         self.marked_equity = event.equity
         self.peak_equity = event.peak_equity
 
@@ -106,6 +129,15 @@ class Standing:
         if event.code == OPERATOR:
             self.operator = self.hold
             if event.state is TradingState.ACTIVE:
-                self.losses_after = event.ts_event
+                self.losses_after = self.outcomes_after = event.ts_event
+                self.halts.clear()
+        elif event.code in _OUTCOME_CODES and event.until:
+            self.outcomes_after = event.until
         elif event.code == RefusalCode.RISK_CONSECUTIVE_LOSSES and event.until:
             self.losses_after = event.until
+
+    def _strategy_halted(self, event: StrategyHalted) -> None:
+        if event.until:
+            self.halts[event.strategy_id] = event
+        else:
+            self.halts.pop(event.strategy_id, None)

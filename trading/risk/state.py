@@ -1,23 +1,24 @@
 """All that the risk manager knows: two folds (its own journal and the account's) and the market."""
 
-from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from trading.codec import digest_of
 from trading.commands import SubmitOrder
 from trading.data import BookTop
 from trading.events import DayOpened
-from trading.identifiers import AccountId, InstrumentId, StrategyId
-from trading.instruments import Instrument
+from trading.identifiers import InstrumentId, StrategyId
 from trading.risk.breakers import Counters, EquityGuard
+from trading.risk.config import RiskConfig
+from trading.risk.desk_book import DeskBook
 from trading.risk.holdings import Holdings
+from trading.risk.ladder import LossLadder
 from trading.risk.limits import RiskLimits
 from trading.risk.prices import Prices
 from trading.risk.reservations import WorkingOrder
-from trading.risk.results import day_of
 from trading.risk.situation import Situation
 from trading.risk.standing import Standing
 from trading.risk.throttle import TokenBucket
+from trading.risk.variance import AccountVariance
 from trading.values import ZERO
 
 _MARKS_PER_LOSS = 20
@@ -32,24 +33,35 @@ class RiskState:
     and orders in flight are volatile.
     """
 
-    def __init__(
-        self,
-        account_id: AccountId,
-        strategies: Iterable[StrategyId],
-        instruments: Mapping[InstrumentId, Instrument],
-        limits: RiskLimits,
-        initial_cash: Decimal,
-    ) -> None:
-        self.limits = limits
-        self.prices = Prices(instruments)
+    def __init__(self, config: RiskConfig) -> None:
+        self.limits = config.limits
+        self.hours = config.hours
+        self.prices = Prices(config.instruments)
         self.standing = Standing()
-        self.holdings = Holdings(initial_cash, self.prices)
+        self.holdings = Holdings(config.initial_cash, self.prices, config.hours)
         self.guard = EquityGuard()
-        self.throttle = TokenBucket(limits.max_orders_per_second)
-        self._account_id = account_id
-        self._strategies = frozenset(strategies)
-        self._instruments = dict(instruments)
+        self.ladder = LossLadder()
+        self.throttle = TokenBucket(config.limits.max_orders_per_second)
+        self._account_id = config.account_id
+        self._strategies = frozenset(config.strategies)
+        self._instruments = dict(config.instruments)
         self._slice_time = 0
+        self._profits: dict[StrategyId, Decimal] = {}
+        self.desk = self._desk_book(None)
+
+    def obey(self, limits: RiskLimits) -> None:
+        """Put other limits in force."""
+        self.limits = limits
+        self.throttle.change_rate(limits.max_orders_per_second)
+        self.desk = self._desk_book(self.desk.variance)
+
+    def _desk_book(self, variance: AccountVariance | None) -> DeskBook:
+        desk = DeskBook(self._instruments, self.limits, variance)
+        account = self.holdings.reservations.account
+        for key, line in account.lines.items():
+            desk.note(key, line)
+        account.watch = desk.note
+        return desk
 
     @property
     def market_time(self) -> int:
@@ -66,7 +78,34 @@ class RiskState:
             consecutive_losses=results.consecutive_losses(standing.losses_after),
             trades_today=results.trades_on(standing.day or 0),
             bad_readings=self.guard.bad_in_a_row,
+            reject_rate=self._reject_rate(),
+            slippage_bps=self._slippage_bps(),
+            must_flatten=self.ladder.must_flatten(self.limits),
         )
+
+    def _reject_rate(self) -> Decimal | None:
+        if self.limits.max_reject_rate is None:
+            return None
+        after = self.standing.outcomes_after
+        return self.holdings.outcomes.reject_rate(self.limits.outcome_window, after)
+
+    def _slippage_bps(self) -> Decimal | None:
+        if self.limits.max_slippage_bps is None:
+            return None
+        after = self.standing.outcomes_after
+        return self.holdings.outcomes.slippage_bps(self.limits.outcome_window, after)
+
+    @property
+    def tomorrow(self) -> int:
+        """First moment (ns UTC) of the next trading day."""
+        return self.hours.end_of_day(self.market_time) + 1
+
+    def daily_losses(self) -> dict[StrategyId, Decimal]:
+        """Return what each strategy lost since the day opened (a gain is negative)."""
+        if self.limits.max_strategy_daily_loss is None:
+            return {}
+        base = self.standing.day_profits
+        return {key: base.get(key, ZERO) - profit for key, profit in self._profits.items()}
 
     # -- market
 
@@ -95,11 +134,13 @@ class RiskState:
         base = equity if before is None else before
         if base is None:
             return []
-        day = max(day_of(self.market_time), self.standing.day or 0)
+        day = max(self.hours.day_of(self.market_time), self.standing.day or 0)
         peak = max(base, self.standing.peak_equity or base)
         facts: list[DayOpened] = []
+        opened, self._profits = self._profits, self._profits_now()
         if day != self.standing.day:
-            facts.append(DayOpened(day=day, equity=base, peak_equity=peak))
+            profits = tuple((opened or self._profits).items())
+            facts.append(DayOpened(day=day, equity=base, peak_equity=peak, profits=profits))
         if equity is not None and self._has_moved(base, equity):
             facts.append(DayOpened(day=day, equity=equity, peak_equity=max(peak, equity)))
         return facts
@@ -107,6 +148,7 @@ class RiskState:
     def restart_peak(self) -> list[DayOpened]:
         """An operator resumed trading: return the fact that measures the drawdown from here on."""
         self.guard.restart()
+        self.ladder.restart()
         equity, day = self.guard.last, self.standing.day
         if equity is None or day is None:
             return []
@@ -114,6 +156,17 @@ class RiskState:
 
     def _has_moved(self, before: Decimal, equity: Decimal) -> bool:
         return abs(equity - before) * _MARKS_PER_LOSS >= self.limits.max_daily_loss
+
+    def _profits_now(self) -> dict[StrategyId, Decimal]:
+        """Return each strategy's profit since the start; nothing while no limit asks for it."""
+        if self.limits.max_strategy_daily_loss is None:
+            return {}
+        profits: dict[StrategyId, Decimal] = {}
+        for (strategy, key), position in self.holdings.account.strategy_positions().items():
+            value = position.value(self.prices.middle_px(key))
+            profit = value - position.cost + position.realized_pnl - position.commissions
+            profits[strategy] = profits.get(strategy, ZERO) + profit
+        return profits
 
     def _prices_of_positions(self) -> dict[InstrumentId, Decimal]:
         """Return the middle prices of what is held; without a quote a position counts at its cost."""
@@ -145,19 +198,26 @@ class RiskState:
         account, strategy = reservations.account, reservations.strategy(order.strategy_id)
         line, strategy_line = account.line(key), strategy.line(key)
         more = order.quantity if order.quantity.is_finite() else ZERO
-        unfilled_count = reservations.unfilled_count
+        unfilled_count, working_count = reservations.unfilled_count, len(reservations.orders)
         if replaced is not None:
             more -= replaced.reserved
             unfilled_count -= not replaced.filled
+            working_count -= 1
+        price = self._counted_at(order)
+        value = more * (price or ZERO)
+        position_after = line.units_with(side, more)
+        signed_after = line.quantity + (line.buys + more if side.sign > 0 else -line.sells - more)
+        correlated, deviation = self.desk.measures_after(key, signed_after * (price or ZERO))
+        halt = self.standing.halts.get(order.strategy_id)
         return Situation(
             instrument=instrument,
             hold=self.standing.hold,
             kill_reason=self.holdings.kill_reason,
             quote_at=self.prices.seen_at(key),
-            price=self._counted_at(order),
+            price=price,
             reduces_account=line.is_reduced_by(side, more),
             reduces_strategy=strategy_line.is_reduced_by(side, more),
-            position_after=line.units_with(side, more),
+            position_after=position_after,
             strategy_position_after=strategy_line.units_with(side, more),
             gross_elsewhere=account.gross - line.value,
             strategy_gross_elsewhere=strategy.gross - strategy_line.value,
@@ -166,6 +226,16 @@ class RiskState:
             tokens=self.throttle.tokens(now),
             counters=self.counters(),
             unfilled_count=unfilled_count,
+            strategy_halt=halt.reason if halt and halt.until > self.market_time else None,
+            is_market_open=self.hours.is_open(self.market_time),
+            working_count=working_count,
+            equity=self.guard.last or self.standing.marked_equity,
+            opposite_px=self.prices.opposite_px(key, side),
+            short_after=line.sells + more - line.quantity if side.sign < 0 else ZERO,
+            net_after=self.desk.net_after(side, value),
+            groups_after=self.desk.groups_after(key, position_after * (price or ZERO)),
+            correlated_after=correlated,
+            deviation_after=deviation,
         )
 
     def _counted_at(self, order: SubmitOrder) -> Decimal | None:
@@ -181,8 +251,9 @@ class RiskState:
         return self.holdings.knows(key) or self.standing.has_denied(key)
 
     def state_hash(self) -> str:
-        return digest_of([self.standing.durable(), self.holdings.durable()])
+        return digest_of([self.limits, self.standing.durable(), self.holdings.durable()])
 
     def validate(self) -> None:
         self.holdings.validate()
+        self.desk.validate(self.holdings.reservations.account.lines)
         assert self.guard.bad_in_a_row <= self.guard.bad_count

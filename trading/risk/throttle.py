@@ -11,6 +11,11 @@ class TokenBucket:
         self._tokens = float(rate_per_s)
         self._filled_at = 0
 
+    def change_rate(self, rate_per_s: int) -> None:
+        """Fill at another rate from now on; what is in the bucket stays, up to the new burst."""
+        self._tokens = min(self._tokens, float(rate_per_s))
+        self._rate_per_s = rate_per_s
+
     def tokens(self, now: int) -> float:
         """Return what is in the bucket at host time `now` (ns); a clock that steps back adds nothing."""
         gained = max(0, now - self._filled_at) * self._rate_per_s / NANOS_PER_SECOND

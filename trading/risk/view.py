@@ -7,7 +7,8 @@ from trading.risk.breakers import Counters
 from trading.risk.limits import RiskLimits
 from trading.risk.reservations import WorkingOrder
 from trading.risk.state import RiskState
-from trading.values import ZERO
+from trading.risk.variance import normal_quantile
+from trading.values import ZERO, OrderSide
 
 
 def view_of(state: RiskState) -> dict[str, Any]:
@@ -35,6 +36,12 @@ def view_of(state: RiskState) -> dict[str, Any]:
             if line.quantity
         },
         "reservations": [_reservation(w) for w in holdings.reservations.orders.values()],
+        "groups": dict(state.desk.groups),
+        "halted_strategies": {
+            str(key): halt.reason
+            for key, halt in standing.halts.items()
+            if halt.until > state.market_time
+        },
         "denials": dict(standing.denials),
         "bad_equity_readings": state.guard.bad_count,
         "bad_prices": state.prices.bad_count,
@@ -53,7 +60,29 @@ def _limits(state: RiskState, counters: Counters) -> dict[str, dict[str, Decimal
         "max_consecutive_losses": counters.consecutive_losses,
         "max_trades_per_day": counters.trades_today,
     }
-    return {name: _use(limits, name, amount) for name, amount in used.items()}
+    used |= _desk_use(state)
+    return {
+        name: _use(limits, name, amount)
+        for name, amount in used.items()
+        if getattr(limits, name) is not None
+    }
+
+
+def _desk_use(state: RiskState) -> dict[str, Decimal | int]:
+    """Return what is used of the limits of the desk that can be measured now."""
+    account, equity = state.holdings.reservations.account, state.guard.last
+    used: dict[str, Decimal | int] = {"max_open_orders": len(state.holdings.reservations.orders)}
+    if equity is not None and equity > 0:
+        largest = max((line.value for line in account.lines.values()), default=ZERO)
+        net = state.desk.net_after(OrderSide.BUY, ZERO)
+        used["max_concentration"] = round(largest / equity, 4)
+        used["max_gross_leverage"] = round(account.gross / equity, 4)
+        used["max_net_leverage"] = round(net / equity, 4)
+    if state.desk.variance is not None:
+        quantile = normal_quantile(float(state.limits.value_at_risk_confidence))
+        at_risk = quantile * state.desk.variance.deviation
+        used["max_value_at_risk"] = Decimal(repr(round(at_risk, 2)))
+    return used
 
 
 def _use(limits: RiskLimits, name: str, used: Decimal | int) -> dict[str, Decimal | int]:

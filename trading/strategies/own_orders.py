@@ -10,7 +10,7 @@ from trading.identifiers import ClientOrderId, InstrumentId, StrategyId
 from trading.order import Order
 from trading.values import NANOS_PER_SECOND, ZERO
 
-STOPS = frozenset({"stop_loss", "trailing_stop"})
+STOPS = frozenset({"stop_loss", "trailing_stop", "take_profit"})
 FORGET_AFTER_NS = 10 * NANOS_PER_SECOND
 """An order that nobody mentions for so long after its expiry never left: risk may not approve it."""
 

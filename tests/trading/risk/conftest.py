@@ -8,8 +8,9 @@ import pytest
 from trading.codec import decode, encode
 from trading.commands import PermittedOrder, RiskAcknowledged, SubmitOrder
 from trading.data import Bar, BarSlice, BookTop
-from trading.effects import Append, Send
+from trading.effects import Append, AppendShared, Send
 from trading.events import (
+    LimitChanged,
     OrderAccepted,
     OrderCanceled,
     OrderDenied,
@@ -28,6 +29,7 @@ from trading.identifiers import (
 )
 from trading.instruments import Instrument
 from trading.outcomes import Started
+from trading.risk.config import RiskConfig
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.values import OrderSide
@@ -46,12 +48,18 @@ def name_of(symbol):
 class Desk:
     """Every message goes through `handle`, which also checks all invariants."""
 
-    def __init__(self, limits=None, cash="100000", strategies=("one", "two"), symbols=SYMBOLS):
+    def __init__(
+        self, limits=None, cash="100000", strategies=("one", "two"), symbols=SYMBOLS, **settings
+    ):
+        self.settings = settings
         self.limits = limits or RiskLimits()
         self.cash = Decimal(cash)
         self.strategies = [StrategyId(name) for name in strategies]
-        self.instruments = {name_of(s): Instrument(instrument_id=name_of(s)) for s in symbols}
-        self.own, self.account, self.sent = [], [], []
+        self.instruments = {
+            name_of(s): Instrument(instrument_id=name_of(s), sector="odd" if i % 2 else "even")
+            for i, s in enumerate(symbols)
+        }
+        self.own, self.account, self.sent, self.shared, self.changes = [], [], [], [], []
         self.now = 1_000 * DAY
         self.market = 100 * DAY
         self.epoch = 0
@@ -62,14 +70,27 @@ class Desk:
     # -- life of the machine
 
     def new_gate(self):
-        return RiskGate(
-            ACCOUNT, Venue("paper"), self.strategies, self.instruments, self.limits, KEY, self.cash
+        return RiskGate(self.config())
+
+    def config(self, **changes):
+        return RiskConfig(
+            **{
+                "account_id": ACCOUNT,
+                "venue": Venue("paper"),
+                "strategies": tuple(self.strategies),
+                "instruments": self.instruments,
+                "limits": self.limits,
+                "key": KEY,
+                "initial_cash": self.cash,
+                **self.settings,
+                **changes,
+            }
         )
 
     def restore(self):
         """As a host does: own stream, then the followed one, through the codec."""
         self.gate = self.new_gate()
-        for event in [*self.own, *self.account]:
+        for event in [*self.own, *self.account, *self.changes]:
             self.gate.apply(decode(encode(event)))
         self.gate.validate()
 
@@ -88,6 +109,8 @@ class Desk:
         for effect in effects:
             if isinstance(effect, Append):
                 self.own.append(effect.event)
+            elif isinstance(effect, AppendShared):
+                self.shared.append((effect.stream, effect.event))
             elif isinstance(effect, Send):
                 self.sent.append(effect.message)
         self.gate.validate()
@@ -115,11 +138,24 @@ class Desk:
         for symbol, price in symbols.items():
             self.price(symbol, price)
 
-    def slice(self, days=0, minutes=0):
+    def slice(self, days=0, minutes=0, **closes):
         self.market += days * DAY + minutes * 60 * SECOND
         self.slices += 1
-        bar = Bar(instrument_id=name_of("A"), open=1.0, high=1.0, low=1.0, close=1.0)
-        self.handle(BarSlice(ts_event=self.market, sequence=self.slices, bars=(bar,)))
+        return self.handle(self.bars(self.slices, self.market, closes or {"A": 1.0}))
+
+    def bars(self, sequence, ts_event, closes):
+        bars = tuple(
+            Bar(
+                ts_event=ts_event,
+                instrument_id=name_of(symbol),
+                open=close,
+                high=close,
+                low=close,
+                close=close,
+            )
+            for symbol, close in closes.items()
+        )
+        return BarSlice(ts_event=ts_event, sequence=sequence, bars=bars)
 
     # -- orders
 
@@ -155,6 +191,12 @@ class Desk:
     def fact(self, event):
         self.account.append(event)
         return self.handle(event)
+
+    def change_limit(self, name, value):
+        """A person changed a limit; the fact comes by the shared stream."""
+        change = LimitChanged(actor="ann", name=name, value=value, reason="why")
+        self.changes.append(change)
+        return self.handle(change)
 
     def about(self, kind, order, /, **fields):
         return self.fact(

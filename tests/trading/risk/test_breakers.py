@@ -40,7 +40,7 @@ def set_state(state, reason="test"):
     ],
 )
 def test_each_breaker_trips_at_its_limit(counters, state, code, until):
-    (hold,) = trips(LIMITS, counters, market_time=10 * DAY + 30 * MINUTE)
+    (hold,) = trips(LIMITS, counters, 10 * DAY + 30 * MINUTE, 11 * DAY)
     assert (hold.state, hold.code, hold.until) == (state, code, until)
 
 
@@ -52,11 +52,13 @@ def test_nothing_trips_just_below_the_limits():
         trades_today=49,
         bad_readings=2,
     )
-    assert trips(LIMITS, counters, 0) == []
+    assert trips(LIMITS, counters, 0, DAY) == []
 
 
 def test_cooldown_of_the_trade_breaker_reaches_into_the_next_day():
-    (hold,) = trips(LIMITS, Counters(trades_today=50), 10 * DAY + 23 * 60 * MINUTE + 30 * MINUTE)
+    (hold,) = trips(
+        LIMITS, Counters(trades_today=50), 10 * DAY + 23 * 60 * MINUTE + 30 * MINUTE, 11 * DAY
+    )
     assert hold.until == 11 * DAY + 30 * MINUTE
 
 

@@ -280,8 +280,39 @@ def test_every_check_can_refuse():
             consecutive_losses=99,
             trades_today=99,
         ),
+        strategy_halt="x",
+        is_market_open=False,
+        working_count=9,
+        equity=Decimal(1),
+        opposite_px=Decimal(9),
+        short_after=Decimal(1),
+        net_after=Decimal(10),
+        groups_after=(("currency:USD", Decimal(9)),),
+        correlated_after=2.0,
+        deviation_after=2.0,
     )
-    order = but(quantity=Decimal(1001), price=Decimal(1), expires_at=1, reduce_only=True)
-    limits = limited(max_strategy_exposure={"one": Decimal(1)})
+    order = but(
+        quantity=Decimal(1001),
+        price=Decimal(1),
+        expires_at=1,
+        reduce_only=True,
+        side=OrderSide.SELL,
+    )
+    one = Decimal(1)
+    limits = limited(
+        max_strategy_exposure={"one": one},
+        restricted=(ORDER.instrument_id,),
+        must_be_open=True,
+        require_locate=True,
+        max_order_value=one,
+        price_collar=Decimal("0.1"),
+        max_open_orders=1,
+        max_concentration=one,
+        max_gross_leverage=one,
+        max_net_leverage=one,
+        max_group_exposure={"currency:USD": one},
+        max_correlated_exposure=one,
+        max_value_at_risk=one,
+    )
     for one in ALL_CHECKS:
         assert isinstance(one(order, bad, limits, NOW), Denied), one.__name__

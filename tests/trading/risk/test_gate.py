@@ -17,7 +17,6 @@ from trading.events import (
     KillSwitchTripped,
     OrderDenied,
 )
-from trading.identifiers import AccountId, Venue
 from trading.outcomes import JournalUnavailable, LinkUp, Started
 from trading.refusals import RefusalCode
 from trading.risk import gate as gate_module
@@ -41,7 +40,7 @@ def reserved(desk, symbol="A"):
 def test_gate_names_itself_its_stream_and_what_it_listens_to(desk):
     assert desk.gate.name == "risk:DEMO"
     assert desk.gate.stream == "risk:DEMO"
-    assert desk.gate.follows == ("account:paper:DEMO",)
+    assert desk.gate.follows == ("account:paper:DEMO", "limits:DEMO")
     assert desk.gate.subscribes == ("book.paper.",)
 
 
@@ -302,6 +301,4 @@ def test_symbol_override_reaches_the_gate(new_desk):
 def test_gate_with_an_unusable_key_or_life_is_not_built(desk):
     for key, ttl_ns in ((b"", SECOND), (KEY, 3 * SECOND)):
         with pytest.raises(ValueError, match="a permit"):
-            RiskGate(
-                AccountId("DEMO"), Venue("paper"), [], {}, RiskLimits(), key, Decimal(1), ttl_ns
-            )
+            RiskGate(desk.config(key=key, permit_ttl_ns=ttl_ns))

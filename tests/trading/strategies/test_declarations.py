@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from trading.strategies.allocation import Allocation
 from trading.strategies.enhanced_momentum import EnhancedMomentum
 from trading.strategies.mean_reversion import MeanReversion
 from trading.strategies.momentum import Momentum
@@ -11,7 +12,7 @@ from trading.strategies.neural_arbitrage import NeuralArbitrage
 from trading.strategies.pairs import Pairs
 from trading.strategies.search_space import Span
 
-CLASSES: list[Any] = [EnhancedMomentum, MeanReversion, Momentum, NeuralArbitrage, Pairs]
+CLASSES: list[Any] = [Allocation, EnhancedMomentum, MeanReversion, Momentum, NeuralArbitrage, Pairs]
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import assume
 
@@ -18,7 +19,7 @@ from trading.events import (
     OrderSubmitted,
     TradingStateChanged,
 )
-from trading.risk.limits import RiskLimits
+from trading.risk.limits import RiskLimits, SymbolLimits
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -38,11 +39,36 @@ LIMITS = RiskLimits(
 )
 
 
+DESK_LIMITS = msgspec.structs.replace(
+    LIMITS,
+    max_shares=Decimal(70),
+    max_notional_per_position=Decimal(50_000),
+    max_total_exposure=Decimal(50_000),
+    max_open_positions=3,
+    max_loss_per_trade=Decimal(5_000),
+    max_strategy_exposure={},
+    max_trades_per_day=30,
+    max_consecutive_losses=9,
+    max_order_value=Decimal(5_500),
+    price_collar=Decimal("0.05"),
+    max_open_orders=2,
+    max_gross_leverage=Decimal("0.065"),
+    max_net_leverage=Decimal("0.055"),
+    max_concentration=Decimal("0.06"),
+    max_group_exposure={"sector:odd": Decimal(3_500), "venue:X": Decimal(6_400)},
+    restricted=("C.X",),
+    require_locate=True,
+    symbols={"A.X": SymbolLimits(located=Decimal(45)), "B.X": SymbolLimits(located=Decimal(90))},
+)
+"""Wide ones, and what a desk adds so small that each is met. B is of the sector `odd`."""
+
+
 class Reference:
     """Keeps facts, never a result."""
 
     def __init__(self, desk):
         self.desk = desk
+        self.limits = desk.limits
         self.forget()
 
     def forget(self):
@@ -198,10 +224,12 @@ class Reference:
         self.equity = cash
 
     def tokens(self):
-        level, at = Fraction(LIMITS.max_orders_per_second), 0
+        level, at = Fraction(self.limits.max_orders_per_second), 0
         for now in [*(when for _, when in self.approved), self.desk.now]:
-            gained = Fraction(now - at, SECOND) * LIMITS.max_orders_per_second
-            level = min(max(level, Fraction(0)) + gained, Fraction(LIMITS.max_orders_per_second))
+            gained = Fraction(now - at, SECOND) * self.limits.max_orders_per_second
+            level = min(
+                max(level, Fraction(0)) + gained, Fraction(self.limits.max_orders_per_second)
+            )
             level, at = level - 1, now
         return level + 1
 
@@ -211,7 +239,7 @@ class Reference:
         return next((code for is_bad, code in self.refusals(order) if is_bad()), "approved")
 
     def refusals(self, order):
-        """Return (is it so?, code) in the order in which the gate asks."""
+        """Yield (is it so?, code) in the order in which the gate asks."""
         symbol, now = order.instrument_id[0], self.desk.now
         reduces = self.reduces(order)
         is_exit = reduces and order.purpose == "stop_loss"
@@ -231,10 +259,13 @@ class Reference:
             ),
             (lambda: not is_exit and self.tokens() < 1, "RISK_ORDER_RATE"),
         ]
-        return always if reduces else always + self.exceeded(order, symbol)
+        yield from always
+        if not reduces:
+            yield from self.exceeded(order, symbol)
+            yield from self.exceeded_at_the_desk(order, symbol)
 
     def exceeded(self, order, symbol):
-        one, limits = order.strategy_id, LIMITS
+        one, limits = order.strategy_id, self.limits
         price = max(self.price(symbol) or 0, order.price or 0)
         others = [s for s in SYMBOLS if s != symbol]
         open_elsewhere = [s for s in others if self.is_open(s)]
@@ -291,6 +322,84 @@ class Reference:
             ),
         ]
 
+    def exceeded_at_the_desk(self, order, symbol):
+        limits, infinite = self.limits, Decimal("Infinity")
+        price = max(self.price(symbol) or 0, order.price or 0)
+        value = self.units(symbol, None, order) * price
+        gross = {s: self.units(s) * self.price(s) for s in SYMBOLS if self.is_open(s)}
+        gross[symbol] = value
+        sold = sum(
+            o.quantity - filled
+            for o, filled in self.working().values()
+            if o.instrument_id == order.instrument_id and o.side == "SELL"
+        )
+        short = sold + order.quantity - self.position(symbol)
+        located = limits.symbols.get(order.instrument_id, SymbolLimits()).located or 0
+        quote = self.quotes.get(symbol)
+        sign = order.side.sign
+        through = (
+            0
+            if order.price is None
+            else sign * (Fraction(order.price) / Fraction(str(quote[0])) - 1)
+        )
+
+        marked = self.last(DayOpened)
+        equity = self.equity or (marked and Fraction(marked.equity))
+
+        def of_equity(limit):
+            return infinite if limit is None else Fraction(limit) * equity
+
+        def unknown(limit):
+            return limit is not None and equity is None
+
+        def over(group, symbols):
+            most = limits.max_group_exposure.get(group)
+            return most is not None and sum(gross.get(s, 0) for s in symbols) > most
+
+        yield from [
+            (lambda: order.instrument_id in limits.restricted, "RISK_RESTRICTED"),
+            (
+                lambda: limits.require_locate and sign < 0 and short > 0 and short > located,
+                "RISK_NO_LOCATE",
+            ),
+            (
+                lambda: order.quantity * price > (limits.max_order_value or infinite),
+                "RISK_MAX_ORDER_VALUE",
+            ),
+            (lambda: through > (limits.price_collar or infinite), "RISK_PRICE_COLLAR"),
+            (
+                lambda: len(self.working()) >= (limits.max_open_orders or infinite),
+                "RISK_MAX_OPEN_ORDERS",
+            ),
+            (lambda: unknown(limits.max_concentration), "RISK_UNMEASURED"),
+            (lambda: value > of_equity(limits.max_concentration), "RISK_MAX_CONCENTRATION"),
+            (
+                lambda: sum(gross.values()) > of_equity(limits.max_gross_leverage),
+                "RISK_MAX_GROSS_LEVERAGE",
+            ),
+            (
+                lambda: self.net_after(order, price) > of_equity(limits.max_net_leverage),
+                "RISK_MAX_NET_LEVERAGE",
+            ),
+            (
+                lambda: (symbol == "B" and over("sector:odd", "B")) or over("venue:X", SYMBOLS),
+                "RISK_MAX_GROUP_EXPOSURE",
+            ),
+        ]
+
+    def net_after(self, order, price):
+        """The largest absolute net exposure, all buys or all sells being filled."""
+        high = low = sum(
+            (self.position(s) * self.price(s) for s in SYMBOLS if self.position(s)), Decimal(0)
+        )
+        for working, filled in self.working().values():
+            value = (working.quantity - filled) * self.price(working.instrument_id[0])
+            high += value if working.side == "BUY" else 0
+            low -= value if working.side == "SELL" else 0
+        high += order.quantity * price if order.side == "BUY" else 0
+        low -= order.quantity * price if order.side == "SELL" else 0
+        return max(abs(high), abs(low))
+
     def is_open(self, symbol):
         works = any(o.instrument_id == f"{symbol}.X" for o, _ in self.working().values())
         return works or self.position(symbol) != 0
@@ -298,9 +407,11 @@ class Reference:
     def check_limits(self, order):
         """Assert that what was just approved stays inside every limit, by the market's prices."""
         values = [self.units(s) * self.price(s) for s in SYMBOLS if self.is_open(s)]
-        assert self.units(order.instrument_id[0]) * self.price(order.instrument_id[0]) <= 5_000
-        assert sum(values) <= LIMITS.max_total_exposure
-        assert len(values) <= LIMITS.max_open_positions
+        assert self.units(order.instrument_id[0]) * self.price(order.instrument_id[0]) <= (
+            self.limits.max_notional_per_position
+        )
+        assert sum(values) <= self.limits.max_total_exposure
+        assert len(values) <= self.limits.max_open_positions
 
 
 def _close(holding, fill):
@@ -329,3 +440,9 @@ def new_reference():
 def small_limits():
     """Limits so small that random orders meet each of them."""
     return LIMITS
+
+
+@pytest.fixture(scope="session")
+def desk_limits():
+    """Those, and the limits that a desk adds."""
+    return DESK_LIMITS

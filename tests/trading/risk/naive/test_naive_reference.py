@@ -7,6 +7,7 @@ counting working orders as filled in the worst way.
 from decimal import Decimal
 
 import msgspec
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,17 @@ class Play:
         kind = KillSwitchTripped if is_latched else KillSwitchReset
         self.desk.fact(kind(actor="ann", reason="x"))
 
+    def limit(self, value):
+        """An operator changes a limit, now and then to nonsense."""
+        before = len(self.desk.sent)
+        self.desk.change_limit("max_total_exposure", value)
+        if value != "-5":
+            limit = Decimal(value) if value else self.desk.limits.max_total_exposure
+            self.reference.limits = msgspec.structs.replace(
+                self.reference.limits, max_total_exposure=limit
+            )
+        self.note_permits(before)
+
     def restart(self):
         before = self.desk.gate.state_hash()
         own = len(self.desk.own)
@@ -128,6 +140,7 @@ OPERATIONS = {
     "slice": st.tuples(st.sampled_from([1, 30, 61, 1_440, 1_440])),
     "operator": st.tuples(st.sampled_from([*[TradingState.ACTIVE] * 4, *TradingState])),
     "kill": st.tuples(st.sampled_from([False, False, True])),
+    "limit": st.tuples(st.sampled_from(["6000", "12000", "-5", ""])),
     "restart": st.tuples(),
 }
 WEIGHTS = {
@@ -144,14 +157,8 @@ NAMED = {kind: st.tuples(st.just(kind), details) for kind, details in OPERATIONS
 operations = st.sampled_from(KINDS).flatmap(NAMED.__getitem__)
 
 
-# Without shrinking: a failure shows in seconds, and its steps are readable as they are.
-@settings(deadline=None, max_examples=120, phases=[Phase.generate])
-@given(steps=st.lists(operations, min_size=60, max_size=60))
-def test_gate_gives_the_verdicts_of_the_reference_and_exceeds_no_limit(
-    new_desk, new_reference, small_limits, steps
-):
-    desk = new_desk(small_limits, symbols=SYMBOLS)
-    play = Play(desk, new_reference(desk))
+def play_all(desk, reference, steps):
+    play = Play(desk, reference)
     for name, details in steps:
         getattr(play, name)(*details)
         lines = play.desk.gate.state.holdings.reservations.account
@@ -160,4 +167,34 @@ def test_gate_gives_the_verdicts_of_the_reference_and_exceeds_no_limit(
         counters = play.desk.gate.state.counters()
         assert counters.trades_today == play.reference.trades_today()
         assert counters.consecutive_losses == play.reference.consecutive_losses()
-    msgspec.json.encode(play.desk.gate.view())
+    msgspec.json.encode(play.desk.gate.view(), enc_hook=str)
+
+
+# Without shrinking: a failure shows in seconds, and its steps are readable as they are.
+@settings(deadline=None, max_examples=120, phases=[Phase.generate])
+@given(steps=st.lists(operations, min_size=60, max_size=60))
+def test_gate_gives_the_verdicts_of_the_reference_and_exceeds_no_limit(
+    new_desk, new_reference, small_limits, steps
+):
+    desk = new_desk(small_limits, symbols=SYMBOLS)
+    play_all(desk, new_reference(desk), steps)
+
+
+@settings(deadline=None, max_examples=120, phases=[Phase.generate])
+@given(steps=st.lists(operations, min_size=60, max_size=60))
+def test_gate_with_the_limits_of_a_desk_gives_the_verdicts_of_the_reference(
+    new_desk, new_reference, desk_limits, steps
+):
+    desk = new_desk(desk_limits, symbols=SYMBOLS)
+    play_all(desk, new_reference(desk), steps)
+
+
+@pytest.mark.chaos
+@settings(deadline=None, max_examples=10_000, phases=[Phase.generate])
+@given(steps=st.lists(operations, min_size=60, max_size=60), is_desk=st.booleans())
+@pytest.mark.timeout(3_600)
+def test_ten_thousand_sequences_give_the_verdicts_of_the_reference(
+    new_desk, new_reference, small_limits, desk_limits, steps, is_desk
+):
+    desk = new_desk(desk_limits if is_desk else small_limits, symbols=SYMBOLS)
+    play_all(desk, new_reference(desk), steps)

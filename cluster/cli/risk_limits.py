@@ -1,0 +1,164 @@
+"""`trader risk limits`: look at the limits of the account, and change them by journalled facts."""
+
+import getpass
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cluster.cli.options import AddressOption, ConfigOption, JsonOption, config_of
+
+if TYPE_CHECKING:
+    from cluster.config import Config
+    from trading.risk.limit_changes import LimitBook
+
+app = typer.Typer(help="Show and change the risk limits of the account.")
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="For example max_total_exposure.")
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded with who and when.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def limits(
+    context: typer.Context,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every limit in force, how much of it is used, and who changed it."""
+    if context.invoked_subcommand is not None:
+        return
+    from cluster.cli.output import print_json, print_table
+
+    settings = config_of(config, address)
+    rows = _rows(_in_force(settings), _used(settings))
+    if as_json:
+        print_json({"limits": rows})
+        return
+    headings = ("limit", "value", "used", "left", "changed by", "reason")
+    print_table(headings, [[_text(row[name]) for name in headings] for row in rows])
+
+
+@app.command("set")
+def set_limit(
+    name: NameArgument,
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="A number, `on`, or `off` for no limit.")
+    ],
+    reason: ReasonOption = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change one limit; the running risk manager obeys within a second.
+
+    Entries of a table: max_group_exposure.sector:energy, max_strategy_exposure.momentum,
+    symbols.AAPL.XNAS.max_notional.
+    """
+    _change(config_of(config), name, value, reason, as_json=as_json)
+
+
+@app.command("reset")
+def reset_limit(
+    name: NameArgument,
+    reason: ReasonOption = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go back to what the configuration says."""
+    _change(config_of(config), name, "", reason, as_json=as_json)
+
+
+def _change(config: "Config", name: str, value: str, reason: str, *, as_json: bool) -> None:
+    from cluster.cli.output import print_json
+    from cluster.cli.shared_facts import append_shared_facts
+    from trading.events import LimitChanged
+    from trading.identifiers import AccountId
+    from trading.risk.limit_changes import limits_stream
+
+    book = _in_force(config)
+    before = book.limits
+    now = time.time_ns()
+    change = LimitChanged(
+        ts_event=now,
+        ts_init=now,
+        actor=getpass.getuser(),
+        name=name,
+        value=value,
+        reason=reason,
+    )
+    after = book.after(change)
+    append_shared_facts(config, limits_stream(AccountId(config.account.account_id)), [change])
+    field = name.partition(".")[0]
+    old, new = getattr(before, field), getattr(after, field)
+    if as_json:
+        print_json({"name": name, "before": old, "after": new, "actor": change.actor})
+    else:
+        typer.echo(f"{field}: {_text(old)} -> {_text(new)} (by {change.actor}, journalled)")
+
+
+def _in_force(config: "Config") -> "LimitBook":
+    """Fold the changes in the newest journal over the configured limits, as the risk manager does."""
+    from actors.journal.open import open_journal
+    from cluster.cli.folders import config_of_newest_journal
+    from cluster.launch import limits_of
+    from trading.codec import decode
+    from trading.events import LimitChanged
+    from trading.identifiers import AccountId
+    from trading.risk.limit_changes import LimitBook, limits_stream
+
+    stored = config_of_newest_journal(config) or config
+    book = LimitBook(limits_of(config))
+    journal = open_journal(stored.cluster.journal)
+    try:
+        for record in journal.read(limits_stream(AccountId(config.account.account_id))):
+            event = decode(record.payload)
+            assert isinstance(event, LimitChanged)
+            book.apply(event)
+    finally:
+        journal.close()
+    return book
+
+
+def _used(config: "Config") -> "dict[str, Any]":
+    """Return what the running risk manager says of its limits; nothing when no cluster answers."""
+    from cluster.cli.account import machine_view
+    from cluster.client import connect
+    from trading.errors import ClusterUnreachable
+
+    try:
+        found = machine_view(connect(config).snapshot(), "risk").get("limits", {})
+    except ClusterUnreachable:
+        return {}
+    return dict(found)
+
+
+def _rows(found: "LimitBook", used: "dict[str, Any]") -> "list[dict[str, Any]]":
+    rows, changes = [], found.changes()
+    for name in found.limits.__struct_fields__:
+        own = [change for key, change in changes.items() if key.partition(".")[0] == name]
+        use = used.get(name, {})
+        rows.append(
+            {
+                "limit": name,
+                "value": getattr(found.limits, name),
+                "used": use.get("used"),
+                "left": use.get("left"),
+                "changed by": own[-1].actor if own else None,
+                "reason": own[-1].reason if own else None,
+            }
+        )
+    return rows
+
+
+def _text(value: object) -> str:
+    if value is None or value in ({}, ()):
+        return "-"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_text(entry)}" for key, entry in value.items())
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,1 @@
+"""What a position is worth and what moves it: options, bonds, factor exposures, bumps of any price."""
