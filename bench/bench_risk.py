@@ -22,7 +22,7 @@ import numpy as np
 
 from trading.codec import decode, encode
 from trading.commands import RiskAcknowledged, SubmitOrder
-from trading.data import BookTop
+from trading.data import Bar, BarSlice, BookTop
 from trading.effects import Effect
 from trading.events import OrderFilled, OrderSubmitted
 from trading.identifiers import (
@@ -39,8 +39,10 @@ from trading.outcomes import Started
 from trading.risk.checks import check
 from trading.risk.config import RiskConfig
 from trading.risk.gate import RiskGate
-from trading.risk.limits import RiskLimits
+from trading.risk.limits import RiskLimits, SymbolLimits
 from trading.risk.permits import sign, verify
+from trading.risk.variance import BARS_MIN
+from trading.risk.verdicts import Approved
 from trading.values import ZERO, OrderSide
 
 NOW = 1_700_000_000_000_000_000
@@ -56,6 +58,30 @@ WIDE = RiskLimits(
     max_strategy_exposure={STRATEGY: Decimal(10**9)},
 )
 
+SECTORS = 98
+FULL = msgspec.structs.replace(
+    WIDE,
+    max_order_value=Decimal(10**9),
+    price_collar=Decimal("0.5"),
+    max_open_orders=10**6,
+    max_concentration=Decimal(10),
+    max_gross_leverage=Decimal(10),
+    max_net_leverage=Decimal(10),
+    max_group_exposure={
+        **{f"sector:{i}": Decimal(10**9) for i in range(SECTORS)},
+        "currency:USD": Decimal(10**9),
+        "venue:X": Decimal(10**9),
+    },
+    restricted=(InstrumentId("ELSE.X"),),
+    require_locate=True,
+    must_be_open=True,
+    max_value_at_risk=Decimal(10**9),
+    max_correlated_exposure=Decimal(10**9),
+    max_strategy_daily_loss=Decimal(10**9),
+    symbols={InstrumentId(f"S{i}.X"): SymbolLimits(located=Decimal(10**6)) for i in range(1_000)},
+)
+"""Every limit that there is, and 100 groups."""
+
 
 def rows() -> list[dict[str, object]]:
     """Return one row per measured subject."""
@@ -70,6 +96,10 @@ def _check_rows() -> list[dict[str, object]]:
         orders = [_order(draw.randrange(max(count, 1)), i) for i in range(CALLS)]
         subjects[f"full check, {count:,} positions"] = (_checker(gate), orders, "target p99 20")
     busiest = desks[1_000]
+    full = _gate(1_000, FULL)
+    orders = [_order(draw.randrange(1_000), i) for i in range(CALLS)]
+    subject = "full check, 1,000 positions, every limit, 100 groups"
+    subjects[subject] = (_checker(full), orders, "target p99 20")
     subjects["naive recompute, 1,000 positions"] = (_naive(busiest), orders[:300], "peer")
     found = [
         _row("risk check", subject, _measure(call, orders), note)
@@ -117,17 +147,20 @@ def _message_rows() -> list[dict[str, object]]:
 # -- subjects
 
 
-def _gate(count: int) -> RiskGate:
+def _gate(count: int, limits: RiskLimits = WIDE) -> RiskGate:
     """Return a ready gate with `count` positions and one working order in each instrument."""
     names = [_name(i) for i in range(max(count, 1))]
-    instruments = {name: Instrument(instrument_id=name) for name in names}
+    instruments = {
+        name: Instrument(instrument_id=name, sector=str(i % SECTORS))
+        for i, name in enumerate(names)
+    }
     gate = RiskGate(
         RiskConfig(
             account_id=ACCOUNT,
             venue=Venue("paper"),
             strategies=(STRATEGY,),
             instruments=instruments,
-            limits=WIDE,
+            limits=limits,
             key=KEY,
             initial_cash=Decimal(10**9),
         )
@@ -141,13 +174,28 @@ def _gate(count: int) -> RiskGate:
     gate.handle(RiskAcknowledged(risk_epoch=1, account_seq=3 * count), NOW)
     for name in names:
         gate.handle(_top(name), NOW)
+    if limits is FULL:
+        _learn(gate, names)
     assert gate.is_ready
     return gate
 
 
+def _learn(gate: RiskGate, names: list[InstrumentId]) -> None:
+    """Let the gate see enough bars for its variance, and an equity."""
+    steps = np.random.default_rng(7).normal(0.0, 0.01, (BARS_MIN + 2, len(names)))
+    for row, closes in enumerate(100 * np.exp(np.cumsum(steps, axis=0))):
+        bars = tuple(
+            Bar(instrument_id=name, open=px, high=px, low=px, close=px)
+            for name, px in zip(names, closes.tolist(), strict=True)
+        )
+        gate.handle(BarSlice(ts_event=NOW, sequence=row + 1, bars=bars), NOW)
+
+
 def _checker(gate: RiskGate) -> Callable[[SubmitOrder], object]:
     state = gate.state
-    return lambda order: check(order, state.situation(order, NOW), WIDE, NOW)
+    verdict = check(_order(0, 0), state.situation(_order(0, 0), NOW), state.limits, NOW)
+    assert isinstance(verdict, Approved), verdict
+    return lambda order: check(order, state.situation(order, NOW), state.limits, NOW)
 
 
 def _naive(gate: RiskGate) -> Callable[[SubmitOrder], object]:

@@ -40,10 +40,10 @@ class DeskBook:
         self._lines: dict[InstrumentId, tuple[Decimal, Decimal, Decimal]] = {}
         self.variance: AccountVariance | None = None
         if limits.max_value_at_risk or limits.max_correlated_exposure:
-            decay = float(limits.variance_decay)
-            is_learned = variance is not None and variance.decay == decay
-            self.variance = variance if is_learned else AccountVariance(tuple(instruments), decay)
-        self._threshold = float(limits.correlation_threshold)
+            terms = float(limits.variance_decay), float(limits.correlation_threshold)
+            if variance is None or (variance.decay, variance.threshold) != terms:
+                variance = AccountVariance(tuple(instruments), *terms)
+            self.variance = variance
 
     def note(self, instrument_id: InstrumentId, line: Line) -> None:
         """A line of the account changed."""
@@ -96,7 +96,7 @@ class DeskBook:
             return None, None
         amount = float(exposure)
         return (
-            self.variance.correlated_exposure(instrument_id, amount, self._threshold),
+            self.variance.correlated_exposure(instrument_id, amount),
             self.variance.deviation_with(instrument_id, amount),
         )
 

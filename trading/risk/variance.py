@@ -10,6 +10,7 @@ from the bars that the strategies see. The normal value at risk of one bar is z(
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import sqrt
 from statistics import NormalDist
 
@@ -30,15 +31,25 @@ class AccountVariance:
     ----------
     decay : float
         Weight of yesterday's average, in (0, 1): 0.97 forgets half in 23 bars.
+    threshold : float
+        Correlation from which on two instruments move together, in (0, 1).
     """
 
-    def __init__(self, instrument_ids: Sequence[InstrumentId], decay: float) -> None:
+    def __init__(
+        self, instrument_ids: Sequence[InstrumentId], decay: float, threshold: float
+    ) -> None:
         self._column = {name: i for i, name in enumerate(instrument_ids)}
         count = len(self._column)
-        self.decay = decay
+        self.decay, self.threshold = decay, threshold
         self._close = np.full(count, np.nan)
         self._bars = np.zeros(count, dtype=np.int64)
         self._covariance = np.zeros((count, count))
+        self._together = self._opposed = _Peers(np.zeros((count, count), dtype=np.bool_))
+        self._long, self._short = np.zeros((2, count))
+        self._unmeasured = 0
+        """Instruments with exposure whose returns are not known."""
+        self._own = np.zeros(count)
+        """The diagonal of the covariance: close together, so that a question costs no cache miss."""
         self._exposure = np.zeros(count)
         self._marginal = np.zeros(count)
         self._variance = 0.0
@@ -74,12 +85,16 @@ class AccountVariance:
         column = self._column.get(instrument_id)
         if column is None:
             return
-        change = exposure - self._exposure[column]
+        before = float(self._exposure[column])
+        change = exposure - before
         if change:
             own = self._covariance[column, column]
             self._variance += change * (2.0 * self._marginal[column] + change * own)
             self._marginal += self._covariance[column] * change
             self._exposure[column] = exposure
+            self._long[column], self._short[column] = max(exposure, 0.0), max(-exposure, 0.0)
+            if self._bars[column] < BARS_MIN:
+                self._unmeasured += (exposure != 0.0) - (before != 0.0)
 
     def deviation_with(self, instrument_id: InstrumentId, exposure: float) -> float | None:
         """Return the standard deviation (money, one bar) if the instrument's exposure were `exposure`.
@@ -87,39 +102,24 @@ class AccountVariance:
         None while the returns of an instrument with exposure are unknown: `BARS_MIN` bars are needed.
         """
         column = self._column.get(instrument_id)
-        if column is None or not self.is_known(instrument_id):
-            return None
-        held = self._exposure != 0.0
-        if (self._bars[held] < BARS_MIN).any():
+        if column is None or self._unmeasured or self._bars[column] < BARS_MIN:
             return None
         change = exposure - self._exposure[column]
-        own = self._covariance[column, column]
+        own = self._own[column]
         variance = self._variance + change * (2.0 * self._marginal[column] + change * own)
         return sqrt(max(variance, 0.0))
 
-    def correlated_exposure(
-        self, instrument_id: InstrumentId, exposure: float, threshold: float
-    ) -> float | None:
+    def correlated_exposure(self, instrument_id: InstrumentId, exposure: float) -> float | None:
         """Return what is held in step with the instrument (money), itself with `exposure`.
 
-        In step is what would lose with it: correlation above `threshold` on the same side, or below
+        In step is what would lose with it: correlation of at least `threshold` on the same side, of at most
         -`threshold` on the other. None as for `deviation_with`.
         """
         column = self._column.get(instrument_id)
-        if column is None or not self.is_known(instrument_id):
+        if column is None or self._unmeasured or self._bars[column] < BARS_MIN:
             return None
-        scale = np.sqrt(np.diag(self._covariance))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            correlation = self._covariance[column] / (scale * scale[column])
-        side = np.sign(exposure) * np.sign(self._exposure)
-        is_peer = correlation * side >= threshold
-        is_peer[column] = False
-        return abs(exposure) + float(np.abs(self._exposure[is_peer]).sum())
-
-    def is_known(self, instrument_id: InstrumentId) -> bool:
-        """Return whether enough returns of the instrument were seen."""
-        column = self._column.get(instrument_id)
-        return column is not None and bool(self._bars[column] >= BARS_MIN)
+        same, other = (self._long, self._short) if exposure >= 0 else (self._short, self._long)
+        return abs(exposure) + self._together.sum(column, same) + self._opposed.sum(column, other)
 
     @property
     def deviation(self) -> float:
@@ -131,10 +131,35 @@ class AccountVariance:
         return self._covariance.copy()
 
     def _restore_sums(self) -> None:
+        self._own = np.diag(self._covariance).copy()
+        scale = np.sqrt(self._own)
+        scale = np.where(scale > 0, scale, np.inf)
+        correlation = self._covariance / np.outer(scale, scale)
+        np.fill_diagonal(correlation, 0.0)
+        self._together = _Peers(correlation >= self.threshold)
+        self._opposed = _Peers(correlation <= -self.threshold)
+        is_unknown = (self._bars < BARS_MIN) & (self._exposure != 0.0)
+        self._unmeasured = int(is_unknown.sum())
         self._marginal = self._covariance @ self._exposure
         self._variance = float(self._exposure @ self._marginal)
 
 
+class _Peers:
+    """Who belongs to whom, of a matrix of yes and no in which most is no."""
+
+    __slots__ = ("_columns", "_starts")
+
+    def __init__(self, is_peer: NDArray[np.bool_]) -> None:
+        rows, self._columns = np.nonzero(is_peer)
+        self._starts: list[int] = np.searchsorted(rows, np.arange(len(is_peer) + 1)).tolist()
+
+    def sum(self, row: int, values: NDArray[np.float64]) -> float:
+        """Return the sum of `values` over the peers of `row`."""
+        start, stop = self._starts[row], self._starts[row + 1]
+        return float(values[self._columns[start:stop]].sum()) if stop > start else 0.0
+
+
+@lru_cache(maxsize=8)
 def normal_quantile(confidence: float) -> float:
     """Return how many standard deviations a normal loss stays below with probability `confidence`."""
     return NormalDist().inv_cdf(confidence)

@@ -37,7 +37,7 @@ def walk(rows: int = 200, seed: int = 3) -> np.ndarray:
 
 
 def learned(close: np.ndarray, decay: float = 0.97) -> AccountVariance:
-    variance = AccountVariance(NAMES, decay)
+    variance = AccountVariance(NAMES, decay, 0.8)
     for slice_ in slices(close):
         variance.learn(slice_)
     return variance
@@ -59,9 +59,9 @@ def test_covariance_is_the_weighted_average_of_products() -> None:
 
 
 def test_history_that_is_wanted_forgets_the_start() -> None:
-    wanted = AccountVariance(NAMES, 0.97).bars_wanted
+    wanted = AccountVariance(NAMES, 0.97, 0.8).bars_wanted
     assert 0.97 ** (wanted - 1) <= 0.01
-    assert AccountVariance(NAMES, 0.5).bars_wanted == BARS_MIN + 1
+    assert AccountVariance(NAMES, 0.5, 0.8).bars_wanted == BARS_MIN + 1
 
 
 EXPOSURES = st.lists(
@@ -97,7 +97,7 @@ def test_too_few_bars_are_no_measure() -> None:
     close = walk(BARS_MIN)  # one return too few
     variance = learned(close)
     assert variance.deviation_with(NAMES[0], 1.0) is None
-    assert variance.correlated_exposure(NAMES[0], 1.0, 0.5) is None
+    assert variance.correlated_exposure(NAMES[0], 1.0) is None
     assert learned(walk(BARS_MIN + 1)).deviation_with(NAMES[0], 1.0) is not None
 
 
@@ -116,7 +116,7 @@ def test_bad_close_is_no_return(bad: float) -> None:
     expected = learned(close).covariance()
     broken = slices(close)
     extra = Bar(instrument_id=NAMES[0], open=bad, high=bad, low=bad, close=bad)
-    variance = AccountVariance(NAMES, 0.97)
+    variance = AccountVariance(NAMES, 0.97, 0.8)
     for slice_ in broken[:-1]:
         variance.learn(slice_)
     before = variance.covariance()
@@ -142,8 +142,8 @@ def test_correlated_exposure_counts_what_loses_together() -> None:
     for name, exposure in zip(NAMES[1:], (10.0, -20.0, 40.0), strict=True):
         variance.set_exposure(name, exposure)
     # A with B on the same side, and with C, its mirror image, on the other.
-    assert variance.correlated_exposure(NAMES[0], 5.0, 0.8) == pytest.approx(35.0)
-    assert variance.correlated_exposure(NAMES[0], -5.0, 0.8) == pytest.approx(5.0)
+    assert variance.correlated_exposure(NAMES[0], 5.0) == pytest.approx(35.0)
+    assert variance.correlated_exposure(NAMES[0], -5.0) == pytest.approx(5.0)
 
 
 def test_quantile_is_the_normal_one() -> None:
