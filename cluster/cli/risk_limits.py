@@ -72,6 +72,15 @@ def reset_limit(
     _change(config_of(config), name, "", reason, as_json=as_json)
 
 
+def measured_rows(config: "Config") -> list[tuple[str, ...]]:
+    """Return (limit, value, used, left) of what the running risk manager measures; nothing without one."""
+    used = _used(config)
+    return [
+        (name, *(_text(use.get(key)) for key in ("limit", "used", "left")))
+        for name, use in used.items()
+    ]
+
+
 def _change(config: "Config", name: str, value: str, reason: str, *, as_json: bool) -> None:
     from cluster.cli.output import print_json
     from cluster.cli.shared_facts import append_shared_facts

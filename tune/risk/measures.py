@@ -1,0 +1,191 @@
+"""What every method says of one portfolio, which position the loss comes from, and how the methods did before."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from trading.errors import DataError, UsageError
+from trading.portfolio_risk.backtests import christoffersen, exceptions, kupiec, traffic_light
+from trading.portfolio_risk.contributions import Contributions, scenario_contributions
+from trading.portfolio_risk.cornish_fisher import cornish_fisher
+from trading.portfolio_risk.estimate import Estimate
+from trading.portfolio_risk.extreme import peaks_over_threshold
+from trading.portfolio_risk.filtered import filtered_historical
+from trading.portfolio_risk.historical import historical
+from trading.portfolio_risk.inputs import require_confidence, require_horizon
+from trading.portfolio_risk.normal import normal
+from trading.portfolio_risk.portfolio_losses import window_returns
+from trading.portfolio_risk.return_models import fit_normal, fit_student
+from trading.portfolio_risk.rolling_forecasts import rolling_forecasts
+from trading.portfolio_risk.simulation import monte_carlo
+from tune.risk.portfolio import Portfolio
+
+PATHS = 10_000
+JUDGED_BARS = 500
+WINDOW_BARS = 250
+
+Method = Callable[[Portfolio, float, int, np.random.Generator], Estimate]
+Progress = Callable[[int, str], None]
+
+
+def _filtered(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
+    return filtered_historical(p.returns, p.exposures, p.names, level, horizon, rng=rng)
+
+
+def _normal_paths(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
+    model = fit_normal(p.returns, p.names)
+    return monte_carlo(model, p.exposures, p.names, level, horizon, rng=rng, paths=PATHS)
+
+
+def _student_paths(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
+    model = fit_student(p.returns, p.names)
+    return monte_carlo(model, p.exposures, p.names, level, horizon, rng=rng, paths=PATHS)
+
+
+METHODS: Mapping[str, Method] = {
+    "historical": lambda p, c, h, _: historical(p.returns, p.exposures, p.names, c, h),
+    "normal": lambda p, c, h, _: normal(p.returns, p.exposures, p.names, c, h),
+    "cornish-fisher": lambda p, c, h, _: cornish_fisher(p.returns, p.exposures, p.names, c, h),
+    "filtered-historical": _filtered,
+    "monte-carlo-normal": _normal_paths,
+    "monte-carlo-student": _student_paths,
+    "extreme-value": lambda p, c, h, _: peaks_over_threshold(p.returns, p.exposures, p.names, c, h),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How one method did over the last bars: it said the next bar's loss from the bars before alone.
+
+    Attributes
+    ----------
+    bars, exceptions : int
+        Forecasts, and losses above them.
+    kupiec, christoffersen : float
+        Chance of so many exceptions, of their coming in such runs, if the method is right.
+    zone : str
+        Of the traffic light: green, yellow, red.
+    """
+
+    method: str
+    confidence: float
+    bars: int
+    exceptions: int
+    kupiec: float
+    christoffersen: float
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """One portfolio, measured.
+
+    Attributes
+    ----------
+    estimates : tuple of Estimate
+        By method, then confidence.
+    drivers : Contributions
+        Of the historical value at risk at the highest confidence.
+    judged : tuple of Judged
+    notes : tuple of str
+        What could not be measured, and why.
+    """
+
+    estimates: tuple[Estimate, ...]
+    drivers: Contributions
+    judged: tuple[Judged, ...]
+    notes: tuple[str, ...]
+
+
+def measure(
+    portfolio: Portfolio,
+    confidences: tuple[float, ...],
+    horizon: int,
+    seed: int,
+    on_progress: Progress | None = None,
+) -> Measures:
+    """Measure the portfolio by every method; one that cannot leaves a note.
+
+    Parameters
+    ----------
+    confidences : tuple of float
+        For example (0.95, 0.99).
+    horizon : int
+        Bars.
+    seed : int
+        Of all simulations; the same seed gives the same figures.
+
+    Raises
+    ------
+    DataError
+        If the portfolio cannot be measured at all.
+    UsageError
+        If a confidence or the horizon is out of range.
+    """
+    require_horizon(horizon)
+    for confidence in confidences:
+        require_confidence(confidence)
+    estimates: list[Estimate] = []
+    notes: list[str] = []
+    for done, (name, method) in enumerate(METHODS.items(), 1):
+        for confidence in confidences:
+            rng = np.random.default_rng(seed)
+            try:
+                estimates.append(method(portfolio, confidence, horizon, rng))
+            except (DataError, UsageError) as error:
+                notes.append(f"{name} at {confidence:g}: {error}")
+        if on_progress is not None:
+            on_progress(done, name)
+    windows = window_returns(portfolio.returns, horizon)
+    drivers = scenario_contributions(
+        windows, portfolio.exposures, portfolio.names, max(confidences)
+    )
+    judged = _judged(portfolio, confidences, notes)
+    return Measures(tuple(estimates), drivers, judged, tuple(notes))
+
+
+def _judged(
+    portfolio: Portfolio, confidences: tuple[float, ...], notes: list[str]
+) -> tuple[Judged, ...]:
+    """Judge the methods that are quick enough to be asked again for every bar."""
+    returns = portfolio.returns[-(JUDGED_BARS + WINDOW_BARS) :]
+    if len(returns) < 2 * WINDOW_BARS:
+        notes.append(f"Methods are judged with {2 * WINDOW_BARS} bars of history or more.")
+        return ()
+    found = []
+    for name in ("historical", "normal"):
+        for confidence in confidences:
+            said = _said_before(portfolio, returns, name, confidence)
+            found.append(_verdict(name, confidence, *said))
+    return tuple(found)
+
+
+def _said_before(
+    portfolio: Portfolio, returns: np.ndarray, name: str, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    measure_now = historical if name == "historical" else normal
+    exposures, names = portfolio.exposures, portfolio.names
+    said = rolling_forecasts(
+        lambda past: measure_now(past, exposures, names, confidence),
+        returns,
+        exposures,
+        names,
+        WINDOW_BARS,
+    )
+    return said.losses, said.values_at_risk
+
+
+def _verdict(
+    name: str, confidence: float, losses: np.ndarray, values_at_risk: np.ndarray
+) -> Judged:
+    is_exception = exceptions(losses, values_at_risk)
+    return Judged(
+        method=name,
+        confidence=confidence,
+        bars=len(losses),
+        exceptions=int(is_exception.sum()),
+        kupiec=kupiec(is_exception, confidence).p_value,
+        christoffersen=christoffersen(is_exception).p_value,
+        zone=str(traffic_light(is_exception, confidence).zone),
+    )
