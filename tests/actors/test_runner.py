@@ -18,9 +18,10 @@ from actors.runner import (
     Runner,
 )
 from actors.simulation.memory_journal import Disk, MemoryJournal, SimulatedCrash
+from trading.codec import decode
 from trading.commands import CancelOrder, RequestBars
 from trading.data import QuoteTick
-from trading.effects import Append, CallVenue, Effect, Publish, Send, SetTimer
+from trading.effects import Append, AppendShared, CallVenue, Effect, Publish, Send, SetTimer
 from trading.events import Event, KillSwitchTripped, ReplayAdvanced
 from trading.identifiers import MachineName, StreamName
 from trading.messages import Message
@@ -253,6 +254,53 @@ def test_publication_reaches_subscribers_by_prefix() -> None:
     runner.start(0)
     runner.deliver([Published("book.x.A", QUOTE), Published("data.x.A", QUOTE)], 1)
     assert sum(isinstance(m, QuoteTick) for m in counter(runner).seen) == 1
+
+
+class Tripper(Counter):
+    """Appends, and then trips the switch of everybody."""
+
+    def handle(self, message: Message, now: int) -> list[Effect]:
+        self.seen.append(message)
+        if not isinstance(message, RequestBars):
+            return []
+        event = ReplayAdvanced(sequence=self.count + 1)
+        self.apply(event)
+        return [Append(event), AppendShared(KILL, KillSwitchTripped(actor="a", reason="enough"))]
+
+
+KILL = StreamName("kill:D")
+
+
+def tripping(disk: Disk, **hooks: Any) -> Runner:
+    follower = MachineName("follower:f")
+    return Runner(
+        {ASK.to: Tripper, follower: lambda: Counter(follower, None, (KILL,))},
+        MemoryJournal(disk, **hooks),
+        "test",
+    )
+
+
+def test_shared_fact_is_durable_and_followed_at_the_next_tick() -> None:
+    disk = Disk()
+    runner = tripping(disk)
+    runner.start(0)
+    runner.tick(1)
+    runner.deliver([ASK], 2)
+    runner.tick(3)
+    (record,) = MemoryJournal(disk).read(KILL)
+    assert decode(record.payload) == KillSwitchTripped(actor="a", reason="enough")
+    heard = [m for m in counter(runner, "follower:f").seen if isinstance(m, KillSwitchTripped)]
+    assert len(heard) == 1
+
+
+def test_shared_fact_behind_a_failed_append_is_not_written() -> None:
+    disk = Disk()
+    runner = tripping(disk)
+    runner.start(0)
+    disk.is_full = True
+    runner.deliver([ASK], 2)
+    disk.is_full = False
+    assert list(MemoryJournal(disk).read(KILL)) == []
 
 
 def test_shared_stream_is_followed_without_a_lease() -> None:

@@ -15,7 +15,7 @@ from tune.report.page import facts, figures, page, table, write_page
 from tune.risk.dependence import Dependence
 from tune.risk.measures import Measures
 from tune.risk.portfolio import Portfolio
-from tune.risk.stress import StressRow
+from tune.risk.stress import StressRow, broken_correlation
 
 MEASURE_HEADINGS = (
     "method", "confidence", "value at risk", "95 % interval", "expected shortfall", "95 % interval",
@@ -199,6 +199,9 @@ def _summary(portfolio: Portfolio, measures: Measures, dependence: Dependence | 
         )
     if dependence is not None:
         cards.append(("Effective bets", f"{dependence.bets:.1f}", ""))
+        broken = broken_correlation(portfolio)
+        cards.append(("Deviation of a bar", money(broken.deviation_before), ""))
+        cards.append(("If all moved together at worst", money(broken.deviation_after), ""))
     return facts(cards)
 
 

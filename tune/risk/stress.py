@@ -9,7 +9,11 @@ from actors.storage.scenario_files import shipped_scenarios
 from trading.errors import DataError
 from trading.identifiers import InstrumentId, symbol_of
 from trading.portfolio_risk.correlation.ledoit_wolf import ledoit_wolf_covariance
-from trading.stress.broken_correlation import CorrelationBreakdown, correlation_breakdown
+from trading.stress.broken_correlation import (
+    CorrelationBreakdown,
+    correlation_breakdown,
+    worst_correlation,
+)
 from trading.stress.holdings import Holding, equity_holdings
 from trading.stress.market_beta import market_betas
 from trading.stress.replay import Replay, replay
@@ -108,7 +112,8 @@ def worst_way_to_lose(portfolio: Portfolio, loss: float) -> ReverseStress:
 def broken_correlation(portfolio: Portfolio) -> CorrelationBreakdown:
     """Return the deviation of one bar if everything moved together in the worst way."""
     covariance = ledoit_wolf_covariance(portfolio.returns, portfolio.names).covariance
-    return correlation_breakdown(portfolio.exposures, covariance, portfolio.names)
+    worst = worst_correlation(portfolio.exposures)
+    return correlation_breakdown(portfolio.exposures, covariance, portfolio.names, crisis=worst)
 
 
 def holdings_of(portfolio: Portfolio, sectors: Mapping[str, str]) -> tuple[Holding, ...]:
