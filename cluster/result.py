@@ -107,14 +107,15 @@ def result_of(config: Config, snapshot: ClusterSnapshot, history: History) -> Ru
     initial = config.account.initial_cash
     curve = _curve(initial, marks)
     ledger = machine_view(snapshot, "ledger")
+    final = ledger.get("equity", marks[-1].equity if marks else initial)
     return RunResult(
         config=config,
         days=max(0, snapshot.sequence - snapshot.first + 1) if snapshot.clock_ns else 0,
         symbols=_symbols(config, snapshot),
         initial_equity=initial,
-        final_equity=ledger.get("equity", marks[-1].equity if marks else initial),
+        final_equity=final,
         marks=tuple(marks),
-        max_drawdown=curve.max_drawdown,
+        max_drawdown=max(curve.max_drawdown, curve.drawdown(final)),
         sharpe=curve.sharpe(),
         strategies=tuple(
             _strategy(StrategyId(name), config, ledger, marks, fills) for name in config.strategies

@@ -58,6 +58,12 @@ def declared_entry_points() -> set[str]:
     return {target.partition(":")[0] for group in groups for target in group.values()}
 
 
+LIBRARIES = tuple(
+    f"trading.{room}."
+    for room in ("indicators", "valuation", "portfolio_risk", "allocation", "stress")
+)
+
+
 def test_there_is_something_to_check() -> None:
     assert len(FILES) > 100
 
@@ -92,9 +98,9 @@ def test_no_file_or_folder_has_a_name_that_says_nothing() -> None:
 def test_every_module_is_used(graph: grimp.ImportGraph) -> None:
     """By another module, by an entry point, or, as a twin to compare with, by a benchmark.
 
-    The indicators are a library: users' strategies import them.
+    Some rooms are libraries: users' strategies and research import them.
     """
-    used = {name for name in graph.modules if name.startswith("trading.indicators.")}
+    used = {name for name in graph.modules if name.startswith(LIBRARIES)}
     used |= declared_entry_points() | STARTED_BY_NAME | imported_by("bench")
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in FILES}
     plain = {name for name in modules if not name.endswith("__init__")}

@@ -40,9 +40,8 @@ def simulate(market: Market, weights: FloatArray, rules: Rules, books: Books) ->
         Targets decided at each close, finite.
     """
     prices = market.open if rules.fills_at_open else market.close
-    mark, rows = market.mark, market.mark.shape[0]
-    positions, equities = books.positions, books.equity
-    account = books.account[0]
+    mark, positions, equities = market.mark, books.positions, books.equity
+    account, rows = books.account[0], mark.shape[0]
     lag = 0 if rules.fills_same_bar else 1
     columns = positions.shape[0]
     capital, wait = account.cash, min(columns, WAIT_MAX)
