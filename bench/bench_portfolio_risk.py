@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bench.measured_rows import row, with_ratios
 from trading.portfolio_risk.contributions import scenario_contributions
 from trading.portfolio_risk.cornish_fisher import cornish_fisher
 from trading.portfolio_risk.empirical import tail_of
@@ -47,10 +48,10 @@ def _simulation_rows() -> list[dict[str, object]]:
 
     what = f"simulation, {PATHS:,} x {ASSETS}"
     found = [
-        _row(what, "normal, 1 bar", run(one, 1)),
-        _row(what, "Student's t, 1 bar", run(student, 1)),
-        _row(what, "normal, 10 bars", run(one, 10)),
-        _row(
+        timed_row(what, "normal, 1 bar", run(one, 1)),
+        timed_row(what, "Student's t, 1 bar", run(student, 1)),
+        timed_row(what, "normal, 10 bars", run(one, 10)),
+        timed_row(
             what,
             "shares of 50 positions",
             lambda: scenario_contributions(scenarios, money, NAMES, CONFIDENCE),
@@ -66,14 +67,16 @@ def _simulation_rows() -> list[dict[str, object]]:
         device = "cuda" if name == "torch" and xp.cuda.is_available() else None
         there = normal_model(mean, covariance, NAMES, Place(xp, device))
         found.append(
-            _row(what, f"normal, 1 bar, {name}", run(there, 1), "drawn by numpy, carried there")
+            timed_row(
+                what, f"normal, 1 bar, {name}", run(there, 1), "drawn by numpy, carried there"
+            )
         )
     times = PATHS // NAIVE_PATHS
     note = f"peer; {NAIVE_PATHS} paths, times {times}"
     found.append(
-        _row(what, "naive loop, 1 bar", lambda: _naive(one, money), note, calls=5, times=times)
+        timed_row(what, "naive loop, 1 bar", lambda: _naive(one, money), note, calls=5, times=times)
     )
-    return _with_ratios(found)
+    return with_ratios(found)
 
 
 def _history_rows() -> list[dict[str, object]]:
@@ -88,11 +91,11 @@ def _history_rows() -> list[dict[str, object]]:
     ours = tail_of(-(returns @ money), CONFIDENCE)
     assert np.allclose(ours, np.array(theirs(), dtype=float))
     what = f"history, {BARS:,} x {ASSETS}"
-    return _with_ratios(
+    return with_ratios(
         [
-            _row(what, "both measures", lambda: tail_of(-(returns @ money), CONFIDENCE)),
-            _row(what, "skfolio", theirs, "peer; same two numbers"),
-            _row(
+            timed_row(what, "both measures", lambda: tail_of(-(returns @ money), CONFIDENCE)),
+            timed_row(what, "skfolio", theirs, "peer; same two numbers"),
+            timed_row(
                 what,
                 "with checks and intervals",
                 lambda: historical(returns, money, NAMES, CONFIDENCE),
@@ -115,7 +118,7 @@ def _method_rows() -> list[dict[str, object]]:
         "filtered extreme": lambda: filtered_extreme(returns, money, NAMES, CONFIDENCE, rng=_rng()),
     }
     what = "one estimate, 1 bar"
-    return _with_ratios([_row(what, name, call, calls=20) for name, call in subjects.items()])
+    return with_ratios([timed_row(what, name, call, calls=20) for name, call in subjects.items()])
 
 
 # -- subjects
@@ -158,7 +161,7 @@ def _naive(model: Normal, money: np.ndarray) -> tuple[float, float]:
 # -- measuring
 
 
-def _row(
+def timed_row(
     what: str,
     subject: str,
     call: Callable[[], object],
@@ -175,25 +178,7 @@ def _row(
         begun = time.perf_counter_ns()
         call()
         taken.append(time.perf_counter_ns() - begun)
-    p50, p99 = np.percentile(taken, [50, 99]) / 1_000 * times
-    return {
-        "what": what,
-        "subject": subject,
-        "p50_us": float(p50),
-        "p99_us": float(p99),
-        "ratio": 1.0,
-        "note": note,
-    }
-
-
-def _with_ratios(found: list[dict[str, object]]) -> list[dict[str, object]]:
-    first = found[0]["p50_us"]
-    assert isinstance(first, float)
-    for row in found:
-        median = row["p50_us"]
-        assert isinstance(median, float)
-        row["ratio"] = round(median / first, 2)
-    return found
+    return row(what, subject, [each * times for each in taken], note)
 
 
 if __name__ == "__main__":

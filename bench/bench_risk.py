@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from bench.measured_rows import row, with_ratios
 from trading.codec import decode, encode
 from trading.commands import RiskAcknowledged, SubmitOrder
 from trading.data import Bar, BarSlice, BookTop
@@ -102,11 +103,11 @@ def _check_rows() -> list[dict[str, object]]:
     subjects[subject] = (_checker(full), orders, "target p99 20")
     subjects["naive recompute, 1,000 positions"] = (_naive(busiest), orders[:300], "peer")
     found = [
-        _row("risk check", subject, _measure(call, orders), note)
+        row("risk check", subject, _measure(call, orders), note)
         for subject, (call, orders, note) in subjects.items()
     ]
-    found.append(_row("risk check", "decision, 1,000 positions", _decisions(busiest, orders)))
-    return _with_ratios(found)
+    found.append(row("risk check", "decision, 1,000 positions", _decisions(busiest, orders)))
+    return with_ratios(found)
 
 
 def _permit_rows() -> list[dict[str, object]]:
@@ -115,7 +116,7 @@ def _permit_rows() -> list[dict[str, object]]:
     many = [order] * CALLS
     signing = _measure(lambda one: sign(one, KEY, 1, NOW), many)
     verifying = _measure(lambda one: verify(one, permit, KEY, 1, NOW), many)
-    return _with_ratios([_row("permit", "sign", signing), _row("permit", "verify", verifying)])
+    return with_ratios([row("permit", "sign", signing), row("permit", "verify", verifying)])
 
 
 def _message_rows() -> list[dict[str, object]]:
@@ -136,9 +137,9 @@ def _message_rows() -> list[dict[str, object]]:
             plain,
             "plain values, untyped",
         )
-    return _with_ratios(
+    return with_ratios(
         [
-            _row("encode + decode", subject, _measure(call, [message] * CALLS), note)
+            row("encode + decode", subject, _measure(call, [message] * CALLS), note)
             for subject, (call, message, note) in subjects.items()
         ]
     )
@@ -303,28 +304,6 @@ def _measure(call: Callable[[Any], object], arguments: list[Any]) -> list[int]:
         call(argument)
         times.append(time.perf_counter_ns() - begun)
     return times
-
-
-def _row(what: str, subject: str, times_ns: list[int], note: str = "") -> dict[str, object]:
-    p50, p99 = np.percentile(times_ns, [50, 99]) / 1_000
-    return {
-        "what": what,
-        "subject": subject,
-        "p50_us": float(p50),
-        "p99_us": float(p99),
-        "ratio": 1.0,
-        "note": note,
-    }
-
-
-def _with_ratios(found: list[dict[str, object]]) -> list[dict[str, object]]:
-    first = found[0]["p50_us"]
-    assert isinstance(first, float)
-    for row in found:
-        median = row["p50_us"]
-        assert isinstance(median, float)
-        row["ratio"] = round(median / first, 2)
-    return found
 
 
 if __name__ == "__main__":

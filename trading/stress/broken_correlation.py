@@ -2,8 +2,7 @@
 
 A correlation matrix is blended with the one of a crisis: (1 - strength) * today + strength * crisis. A blend of two
 positive semidefinite matrices is one too; a crisis matrix drawn up by hand may not be, and is then replaced by
-the nearest correlation matrix: Higham (2002), "Computing the nearest correlation matrix - a problem from
-finance", IMA Journal of Numerical Analysis 22.
+the nearest correlation matrix (Higham, 2002).
 """
 
 from collections.abc import Sequence
@@ -14,12 +13,8 @@ import numpy as np
 
 from trading.errors import DataError, UsageError
 from trading.indicators.rolling import FloatArray
+from trading.portfolio_risk.correlation.nearest import nearest_correlation
 from trading.portfolio_risk.inputs import require_exposures
-
-_ROUNDS_MAX = 2_000
-_CONVERGED = 1e-10
-_BELOW_ZERO = -1e-10
-"""Eigenvalues above are rounding noise of a singular matrix."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +79,7 @@ def correlation_breakdown(
     today = covariance / np.outer(deviations, deviations)
     target = np.ones_like(today) if crisis is None else crisis
     _require_correlations(target, len(names))
-    blend = (1.0 - strength) * today + strength * nearest_correlation(target)
+    blend = (1.0 - strength) * today + strength * nearest_correlation(target, names)
     scaled = volatility_multiple * deviations
     after = blend * np.outer(scaled, scaled)
     return CorrelationBreakdown(
@@ -106,45 +101,6 @@ def worst_correlation(exposures: FloatArray) -> FloatArray:
     """
     side = np.where(exposures < 0.0, -1.0, 1.0)
     return np.outer(side, side)
-
-
-def nearest_correlation(matrix: FloatArray) -> FloatArray:
-    """Return the correlation matrix nearest to a symmetric one with unit diagonal (Frobenius norm).
-
-    A matrix that is positive semidefinite already comes back as it is.
-
-    Raises
-    ------
-    DataError
-        If the projections do not converge.
-    """
-    if np.linalg.eigvalsh(matrix)[0] >= _BELOW_ZERO:
-        return matrix
-    nearest, correction = matrix, np.zeros_like(matrix)
-    for _ in range(_ROUNDS_MAX):
-        before = nearest
-        shifted = nearest - correction
-        definite = _without_negative_part(shifted)
-        correction = definite - shifted
-        nearest = definite.copy()
-        np.fill_diagonal(nearest, 1.0)
-        if np.linalg.norm(nearest - before) <= _CONVERGED * np.linalg.norm(nearest):
-            return _rescaled(_without_negative_part(nearest))
-    raise DataError("there is no correlation matrix near the one given; its entries contradict.")
-
-
-def _without_negative_part(matrix: FloatArray) -> FloatArray:
-    values, vectors = np.linalg.eigh(matrix)
-    positive: FloatArray = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    return positive
-
-
-def _rescaled(matrix: FloatArray) -> FloatArray:
-    """Unit diagonal again, to the last digit: scaling keeps it semidefinite."""
-    scale = np.sqrt(np.diag(matrix))
-    correlation: FloatArray = matrix / np.outer(scale, scale)
-    np.fill_diagonal(correlation, 1.0)
-    return correlation
 
 
 def _deviations(covariance: FloatArray, names: Sequence[str]) -> FloatArray:
