@@ -184,12 +184,12 @@ def _gate(count: int, limits: RiskLimits = WIDE) -> RiskGate:
 def _learn(gate: RiskGate, names: list[InstrumentId]) -> None:
     """Let the gate see enough bars for its variance, and an equity."""
     steps = np.random.default_rng(7).normal(0.0, 0.01, (BARS_MIN + 2, len(names)))
-    for row, closes in enumerate(100 * np.exp(np.cumsum(steps, axis=0))):
+    for index, closes in enumerate(100 * np.exp(np.cumsum(steps, axis=0))):
         bars = tuple(
             Bar(instrument_id=name, open=px, high=px, low=px, close=px)
             for name, px in zip(names, closes.tolist(), strict=True)
         )
-        gate.handle(BarSlice(ts_event=NOW, sequence=row + 1, bars=bars), NOW)
+        gate.handle(BarSlice(ts_event=NOW, sequence=index + 1, bars=bars), NOW)
 
 
 def _checker(gate: RiskGate) -> Callable[[SubmitOrder], object]:

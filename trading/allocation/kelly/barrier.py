@@ -22,6 +22,8 @@ _GROWTH_TOLERANCE = 1e-11
 _SHARPENING = 20.0
 _ROUGH, _FINE = 0.25, 1e-3
 """Newton decrements at which a sharper barrier, or the end, is near enough."""
+_ROUNDING = 1e-14
+"""Added to the curvature, relative to its diagonal: assets that can replace each other have none between them."""
 _STEPS_MAX = 5000
 _ABSURD = 1e9
 """Weights so many times larger than safe ones are on their way to infinity."""
@@ -129,5 +131,6 @@ def _newton_step(
     upward, bend = growth.slopes(point[weights])
     gradient[weights] += sharpness * upward
     curvature[weights, weights] += sharpness * bend
+    curvature[np.diag_indices_from(curvature)] *= 1.0 + _ROUNDING
     step: FloatArray = np.linalg.solve(curvature, gradient)
     return step, math.sqrt(max(float(gradient @ step), 0.0))
