@@ -1,0 +1,1 @@
+"""Copulas: how assets move together, apart from how each moves alone."""
