@@ -37,7 +37,7 @@ def report(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure the account's positions: VaR and CVaR by seven methods, drivers, judged methods, stress.
+    """Measure the account's positions: VaR and CVaR by eight methods, drivers, judged methods, stress.
 
     A higher confidence never has a smaller loss: VaR 99 % is at least VaR 95 %.
     """

@@ -37,6 +37,7 @@ def test_report_measures_a_file_of_positions_and_writes_a_page(
         "filtered-historical",
         "monte-carlo-normal",
         "monte-carlo-student",
+        "monte-carlo-copula",
         "peaks-over-threshold",
     }
     for method in methods:

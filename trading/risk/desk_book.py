@@ -77,7 +77,8 @@ class DeskBook:
         if not groups:
             return ()
         own = self._lines.get(instrument_id, (ZERO, ZERO, ZERO))[0]
-        return tuple((group, self.groups[group] - own + value) for group in groups)
+        change = value - own
+        return tuple([(group, self.groups[group] + change) for group in groups])
 
     def net_after(self, side: OrderSide, value: Decimal) -> Decimal:
         """Return the largest absolute net exposure if an order of `value` worked on `side` as well."""

@@ -51,7 +51,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     equity : Decimal or None
         The last good reading, in account currency; after a restart the last that was journalled.
     opposite_px : Decimal or None
-        Price of the other side of the book: the ask for a buy.
+        Price of the other side of the book (the ask for a buy), for an order with a price of its own.
     short_after : Decimal
         Largest short position (units, unsigned) after.
     net_after : Decimal

@@ -230,7 +230,7 @@ class RiskState:
             is_market_open=self.hours.is_open(self.market_time),
             working_count=working_count,
             equity=self.guard.last or self.standing.marked_equity,
-            opposite_px=self.prices.opposite_px(key, side),
+            opposite_px=None if order.price is None else self.prices.opposite_px(key, side),
             short_after=line.sells + more - line.quantity if side.sign < 0 else ZERO,
             net_after=self.desk.net_after(side, value),
             groups_after=self.desk.groups_after(key, position_after * (price or ZERO)),

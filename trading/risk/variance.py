@@ -102,12 +102,11 @@ class AccountVariance:
         None while the returns of an instrument with exposure are unknown: `BARS_MIN` bars are needed.
         """
         column = self._column.get(instrument_id)
-        if column is None or self._unmeasured or self._bars[column] < BARS_MIN:
+        if column is None or self._unmeasured or self._bars.item(column) < BARS_MIN:
             return None
-        change = exposure - self._exposure[column]
-        own = self._own[column]
-        variance = self._variance + change * (2.0 * self._marginal[column] + change * own)
-        return sqrt(max(variance, 0.0))
+        change = exposure - self._exposure.item(column)
+        own, marginal = self._own.item(column), self._marginal.item(column)
+        return sqrt(max(self._variance + change * (2.0 * marginal + change * own), 0.0))
 
     def correlated_exposure(self, instrument_id: InstrumentId, exposure: float) -> float | None:
         """Return what is held in step with the instrument (money), itself with `exposure`.
@@ -116,7 +115,7 @@ class AccountVariance:
         -`threshold` on the other. None as for `deviation_with`.
         """
         column = self._column.get(instrument_id)
-        if column is None or self._unmeasured or self._bars[column] < BARS_MIN:
+        if column is None or self._unmeasured or self._bars.item(column) < BARS_MIN:
             return None
         same, other = (self._long, self._short) if exposure >= 0 else (self._short, self._long)
         return abs(exposure) + self._together.sum(column, same) + self._opposed.sum(column, other)

@@ -8,15 +8,19 @@ import numpy as np
 from trading.errors import DataError, UsageError
 from trading.portfolio_risk.backtests import christoffersen, exceptions, kupiec, traffic_light
 from trading.portfolio_risk.contributions import Contributions, scenario_contributions
+from trading.portfolio_risk.copulas.student import fit_student
+from trading.portfolio_risk.copulas.uniforms import pseudo_observations
 from trading.portfolio_risk.cornish_fisher import cornish_fisher
 from trading.portfolio_risk.estimate import Estimate
 from trading.portfolio_risk.extreme import peaks_over_threshold
 from trading.portfolio_risk.filtered import filtered_historical
 from trading.portfolio_risk.historical import historical
 from trading.portfolio_risk.inputs import require_confidence, require_horizon
+from trading.portfolio_risk.margins import fit_margins
 from trading.portfolio_risk.normal import normal
 from trading.portfolio_risk.portfolio_losses import window_returns
-from trading.portfolio_risk.return_models import fit_normal, fit_student
+from trading.portfolio_risk.return_models import Joint, fit_normal
+from trading.portfolio_risk.return_models import fit_student as fit_student_returns
 from trading.portfolio_risk.rolling_forecasts import rolling_forecasts
 from trading.portfolio_risk.simulation import monte_carlo
 from tune.risk.portfolio import Portfolio
@@ -39,7 +43,17 @@ def _normal_paths(p: Portfolio, level: float, horizon: int, rng: np.random.Gener
 
 
 def _student_paths(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
-    model = fit_student(p.returns, p.names)
+    model = fit_student_returns(p.returns, p.names)
+    return monte_carlo(model, p.exposures, p.names, level, horizon, rng=rng, paths=PATHS)
+
+
+def _copula_paths(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
+    """Margins with Pareto tails, joined by a t copula: what falls together falls further together."""
+    if len(p.names) < 2:
+        raise DataError("a copula joins two assets or more.")
+    margins = fit_margins("pareto", p.returns, p.names)
+    copula = fit_student(pseudo_observations(p.returns, p.names), p.names)
+    model = Joint("copula", copula, margins)
     return monte_carlo(model, p.exposures, p.names, level, horizon, rng=rng, paths=PATHS)
 
 
@@ -50,6 +64,7 @@ METHODS: Mapping[str, Method] = {
     "filtered-historical": _filtered,
     "monte-carlo-normal": _normal_paths,
     "monte-carlo-student": _student_paths,
+    "monte-carlo-copula": _copula_paths,
     "extreme-value": lambda p, c, h, _: peaks_over_threshold(p.returns, p.exposures, p.names, c, h),
 }
 
