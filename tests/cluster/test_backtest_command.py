@@ -71,7 +71,7 @@ def test_when_all_run_stdout_is_one_list_in_order_of_the_sharpe_ratio(
     names = [each["strategy"] for each in found]
     assert names[-2:] == YARDSTICKS
     assert sorted(names[:-2]) == list(known_strategies())
-    assert len(names) == 11
+    assert len(names) == 12
     sharpe = [each["metrics"]["sharpe"] for each in found[:-2]]
     order = [-math.inf if each is None else each for each in sharpe]
     assert order == sorted(order, reverse=True)

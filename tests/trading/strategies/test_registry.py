@@ -22,6 +22,7 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_declared_strategies_are_known_and_can_be_built() -> None:
     assert known_strategies() == (
+        "allocation",
         "enhanced_momentum",
         "ensemble",
         "mean_reversion",
@@ -41,7 +42,9 @@ def test_parameters_reach_the_strategy() -> None:
 
 
 def test_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"'momentun'; known are: enhanced_momentum, .*pairs"):
+    with pytest.raises(
+        UsageError, match=r"'momentun'; known are: allocation, enhanced_momentum, .*pairs"
+    ):
         build_strategy("momentun", {})
 
 
