@@ -15,7 +15,13 @@ from trading.codec import decode
 from trading.commands import SubmitOrder
 from trading.events import Event
 from trading.exchange.exchange import SimulatedExchange
-from trading.identifiers import AccountId, InstrumentId, StreamName, account_stream
+from trading.identifiers import (
+    AccountId,
+    InstrumentId,
+    StreamName,
+    account_stream,
+    kill_stream,
+)
 from trading.values import ZERO
 
 
@@ -55,7 +61,7 @@ def compare(
     for event in _events(journal, exchange.stream):
         exchange.apply(event)
     account_id = blueprint.account_id
-    record = AccountRecord(blueprint.initial_cash, StreamName(f"kill:{account_id}"))
+    record = AccountRecord(blueprint.initial_cash, kill_stream(account_id))
     for event in _events(journal, account_stream(blueprint.venue, account_id)):
         record.apply(event)
     if ledger is None:

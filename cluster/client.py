@@ -23,7 +23,9 @@ from cluster.view import (
 from trading.codec import encode
 from trading.errors import ClusterUnreachable
 from trading.events import KillSwitchReset, KillSwitchTripped
-from trading.identifiers import StreamName
+from trading.identifiers import (
+    kill_stream,
+)
 from trading.messages import Message
 from trading.values import NANOS_PER_SECOND
 
@@ -157,7 +159,7 @@ class RayClusterView:
         """Straight into the journal: this works with every actor dead."""
         now = time.time_ns()
         stamped: Message = type(event)(**{**_fields(event), "ts_event": now, "ts_init": now})
-        stream = StreamName(f"kill:{self._plan.blueprint.account_id}")
+        stream = kill_stream(self._plan.blueprint.account_id)
         self._journal.append_shared(stream, [encode(stamped)], now)
 
     def _reports(self) -> list[tuple[Any, HostReport | None]]:

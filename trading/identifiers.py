@@ -69,6 +69,11 @@ def account_stream(venue: Venue, account_id: AccountId) -> StreamName:
     return StreamName(f"account:{venue}:{account_id}")
 
 
+def kill_stream(account_id: AccountId) -> StreamName:
+    """Return the name of the shared stream that latches and resets an account's kill switch."""
+    return StreamName(f"kill:{account_id}")
+
+
 def derive_client_order_id(
     account_id: AccountId,
     strategy_id: StrategyId,

@@ -39,9 +39,12 @@ from trading.order import Order
 from trading.outcomes import JournalRecovered, JournalUnavailable
 from trading.position import EXACT, Position, exact_sum
 from trading.reconciliation import EXTERNAL
-from trading.values import NANOS_PER_SECOND, ZERO, OrderStatus
+from trading.values import (
+    NANOS_PER_DAY,
+    ZERO,
+    OrderStatus,
+)
 
-_DAY_NS = 86_400 * NANOS_PER_SECOND
 DAYS_PER_YEAR = 252
 
 
@@ -85,7 +88,7 @@ class Curve:
             self._peak = value
         else:
             self.max_drawdown = max(self.max_drawdown, self.drawdown(value))
-        self._daily[ts_event // _DAY_NS] = float(value)
+        self._daily[ts_event // NANOS_PER_DAY] = float(value)
 
     def drawdown(self, value: Decimal) -> float:
         """Return (peak - value) / peak, in [0, ...); 0 at or above the peak."""

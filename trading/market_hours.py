@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 
-DAY_NS = 86_400_000_000_000
+from trading.values import NANOS_PER_DAY
 
 
 class MarketHours(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,17 +42,17 @@ class MarketHours(msgspec.Struct, frozen=True, kw_only=True):
 
         What happens after a close belongs to the next session's day.
         """
-        return self.end_of_day(ts) // DAY_NS
+        return self.end_of_day(ts) // NANOS_PER_DAY
 
     def end_of_day(self, ts: int) -> int:
         """Return the last moment (ns UTC) of the trading day of `ts`."""
         session = bisect_left(self.closes, ts)
         if session < len(self.closes):
             return self.closes[session]
-        day = ts // DAY_NS
+        day = ts // NANOS_PER_DAY
         if self.closes:  # days of UTC again, the first of them is the one behind the last session
-            day = max(day, self.closes[-1] // DAY_NS + 1)
-        return (day + 1) * DAY_NS - 1
+            day = max(day, self.closes[-1] // NANOS_PER_DAY + 1)
+        return (day + 1) * NANOS_PER_DAY - 1
 
 
 ALWAYS_OPEN = MarketHours()

@@ -92,3 +92,4 @@ class BookAction(StrEnum):
 
 ZERO = Decimal(0)
 NANOS_PER_SECOND = 1_000_000_000
+NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from actors.storage.signal_rows import ns_of
 from trading.errors import DataError, UsageError
 from trading.forecasting.forecaster import with_forecast
 from trading.forecasting.registry import DEFAULT, build_forecaster
@@ -199,9 +200,6 @@ def _require_numbers(file: str, frame: pl.DataFrame, column: str) -> None:
 
 def _nanoseconds(file: str, line: int, moment: Any) -> int:
     """A day counts from its end on: what was written on it is known then."""
-    if isinstance(moment, datetime):
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return int(aware.timestamp() * 1_000_000) * 1_000
     if isinstance(moment, date):
-        return (moment.toordinal() - date(1970, 1, 1).toordinal() + 1) * 86_400 * 10**9
+        return ns_of(moment)
     raise DataError(f"{file}, line {line}: {moment!r} is not a time.")

@@ -14,7 +14,11 @@ from trading.codec import encode
 from trading.commands import PermittedOrder, SubmitOrder
 from trading.data import Bar, BarSlice, BookSnapshot, MarketData, QuoteTick
 from trading.events import KillSwitchTripped
-from trading.identifiers import ClientOrderId, InstrumentId, StreamName
+from trading.identifiers import (
+    ClientOrderId,
+    InstrumentId,
+    kill_stream,
+)
 from trading.risk.permits import sign
 from trading.values import NANOS_PER_SECOND, OrderSide
 
@@ -161,6 +165,6 @@ class Mischief:
         event = KillSwitchTripped(
             ts_event=now, ts_init=now, actor="simulation", reason="drill", flatten=True
         )
-        stream = StreamName(f"kill:{self._blueprint.account_id}")
+        stream = kill_stream(self._blueprint.account_id)
         MemoryJournal(self._disk).append_shared(stream, [encode(event)], now)
         self.killed_at = now

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from actors.storage.kinds import interval_ns
 from trading.errors import DataError
+from trading.values import NANOS_PER_DAY
 
 NO_CALENDAR = "none"
 ALWAYS_OPEN = "24/7"
-DAY_NS = 86_400_000_000_000
 _MARGIN = timedelta(days=15)
 """Longer than any closure in the covered years, so that there is a session on either side."""
 
@@ -44,7 +44,7 @@ class Sessions:
         Bars of a day or longer close with their session; a session's last bar may be shorter.
         """
         step = interval_ns(interval)
-        if step >= DAY_NS:
+        if step >= NANOS_PER_DAY:
             closes = self.closes
         else:
             grids = [

@@ -6,13 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from actors.storage.calendars import DAY_NS
 from actors.storage.catalogue import Catalogue
 from actors.storage.kinds import VALUES, Kind
 from actors.storage.manifest import StoredFile
 from trading.data import BookDelta, QuoteTick, TradeTick
 from trading.identifiers import InstrumentId, instrument_id
-from trading.values import BookAction, OrderSide
+from trading.values import NANOS_PER_DAY, BookAction, OrderSide
 
 MarketEvent = QuoteTick | TradeTick | BookDelta
 EVENT_KINDS = (Kind.DELTA, Kind.TRADE, Kind.QUOTE)
@@ -60,7 +59,7 @@ def read_events(
 
 
 def _day(file: StoredFile) -> int:
-    return file.first // DAY_NS
+    return file.first // NANOS_PER_DAY
 
 
 def _ordered(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:

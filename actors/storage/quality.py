@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from actors.storage.calendars import DAY_NS, NO_CALENDAR, Sessions, sessions_between
+from actors.storage.calendars import NO_CALENDAR, Sessions, sessions_between
 from actors.storage.catalogue import Catalogue
 from actors.storage.kinds import Kind, interval_ns
 from actors.storage.manifest import hash_of
+from trading.values import NANOS_PER_DAY
 
 SERIOUS = "serious"
 WARNING = "warning"
@@ -209,7 +210,7 @@ class _Reporter:
         self, interval: str, sessions: Sessions
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return what should be and what is there; days are compared as days of the exchange."""
-        if interval_ns(interval) < DAY_NS:
+        if interval_ns(interval) < NANOS_PER_DAY:
             first, last = int(self._ts[0]), int(self._ts[-1])
             return sessions.closes_of_bars(interval, first, last), self._ts
         moments = pl.Series(self._ts - 1).cast(pl.Datetime("ns")).dt.replace_time_zone("UTC")

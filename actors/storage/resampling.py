@@ -3,9 +3,10 @@
 import numpy as np
 import polars as pl
 
-from actors.storage.calendars import DAY_NS, Sessions
+from actors.storage.calendars import Sessions
 from actors.storage.kinds import Kind, Table, interval_ns, schema_of
 from trading.errors import DataError
+from trading.values import NANOS_PER_DAY
 
 _BAR_END = "_bar"
 
@@ -61,7 +62,7 @@ def _step(table: Table, interval: str, sessions: Sessions | None) -> int:
         raise DataError("book deltas cannot be resampled to bars; trades and quotes can.")
     if table.kind is Kind.BAR and step % interval_ns(table.interval):
         raise DataError(f"bars of {interval} cannot be made of bars of {table.interval}.")
-    if sessions and step != DAY_NS:
+    if sessions and step != NANOS_PER_DAY:
         raise DataError(f"sessions are for bars of 1d, not {interval}.")
     return step
 

@@ -6,7 +6,7 @@ Each row is an object of JSON or a line of CSV with a header. Numbers stay decim
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from trading.errors import DataError
 from trading.events import ForecastPublished, LeaderTraded, SentimentPublished, SignalPublished
 from trading.identifiers import InstrumentId, TradeId
+from trading.strategies.holdings import end_of_day
 from trading.strategies.published import problem_of
 
 Row = Mapping[str, Any]
@@ -25,8 +26,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """What a row of each kind must have besides `symbol` (or `instrument_id`)."""
 
-_NS_PER_DAY = 86_400 * 10**9
-_EPOCH = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_rows(lines: Iterable[str]) -> Iterator[Row]:
@@ -118,13 +118,18 @@ def moment_ns(value: object) -> int:
         return int(text)
     try:
         if len(text) == len("2024-01-31"):
-            return (date.fromisoformat(text) - _EPOCH).days * _NS_PER_DAY + _NS_PER_DAY
-        moment = datetime.fromisoformat(text)
+            return ns_of(date.fromisoformat(text))
+        return ns_of(datetime.fromisoformat(text))
     except ValueError:
         raise DataError(f"{value!r} is no time; write 2024-01-31T16:00:00Z") from None
+
+
+def ns_of(moment: date) -> int:
+    """Return a moment, UTC unless it says otherwise, or the end of a day, as ns UTC."""
+    if not isinstance(moment, datetime):
+        return end_of_day(moment)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    since = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+    return (aware - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
 def _json_rows(numbered: Iterable[tuple[int, str]]) -> Iterator[Row]:

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trading.identifiers import StreamName
-
 if TYPE_CHECKING:
     from cluster.config import Config
     from cluster.view import ClusterSnapshot
@@ -80,9 +78,10 @@ def rows_of_journal(config: "Config", until: int | None = None) -> AccountRows:
     from trading.broker.record import AccountRecord
     from trading.errors import UsageError
     from trading.events import OrderFilled
+    from trading.identifiers import AccountId, kill_stream
 
     cash = config.account.initial_cash
-    record = AccountRecord(cash, StreamName(f"kill:{config.account.account_id}"))
+    record = AccountRecord(cash, kill_stream(AccountId(config.account.account_id)))
     account = Account(cash)
     fills: list[Row] = []
     count = 0

@@ -123,6 +123,6 @@ def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
 
 
 def _stream(config: "Config") -> "StreamName":
-    from trading.identifiers import StreamName
+    from trading.identifiers import AccountId, kill_stream
 
-    return StreamName(f"kill:{config.account.account_id}")
+    return kill_stream(AccountId(config.account.account_id))

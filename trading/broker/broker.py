@@ -31,6 +31,7 @@ from trading.identifiers import (
     MachineName,
     StreamName,
     account_stream,
+    kill_stream,
     machine_name,
 )
 from trading.messages import Message
@@ -77,7 +78,7 @@ class Broker:
         self.config = config
         self._name = machine_name("broker", config.venue, config.account_id)
         self._stream = account_stream(config.venue, config.account_id)
-        self._kill_stream = StreamName(f"kill:{config.account_id}")
+        self._kill_stream = kill_stream(config.account_id)
         self._state = state = BrokerState(config, self._name, self._kill_stream)
         self._reports = Reports(state)
         self._resolution = Resolution(state, self._reports)

@@ -38,7 +38,7 @@ from trading.exchange.order_entry import OrderEntry
 from trading.exchange.publication import Publication
 from trading.exchange.slippage import Slippage
 from trading.exchange.turn import Turn
-from trading.exchange.venue_state import NANOS_PER_DAY, VenueState
+from trading.exchange.venue_state import VenueState
 from trading.identifiers import (
     AccountId,
     ClientOrderId,
@@ -60,7 +60,10 @@ from trading.outcomes import (
 )
 from trading.ports import FeeModel
 from trading.reports import FillReport, OrderStatusReport
-from trading.values import TimeInForce
+from trading.values import (
+    NANOS_PER_DAY,
+    TimeInForce,
+)
 
 LATENCY_TIMER = "latency"
 

@@ -25,9 +25,12 @@ from trading.exchange.reporting import fill_report
 from trading.exchange.venue_account import VenueAccount
 from trading.identifiers import AccountId, ClientOrderId, InstrumentId, TradeId, Venue, VenueOrderId
 from trading.refusals import RefusalCode
-from trading.values import NANOS_PER_SECOND, ZERO, OrderSide, OrderStatus
-
-NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
+from trading.values import (
+    NANOS_PER_DAY,
+    ZERO,
+    OrderSide,
+    OrderStatus,
+)
 
 _Orders = dict[ClientOrderId, VenueOrder]
 _Working = dict[tuple[InstrumentId, OrderSide], Decimal]

@@ -15,8 +15,7 @@ from trading.indicators.recursion import BoolArray, anchored_sum
 from trading.indicators.rolling import FloatArray
 from trading.indicators.typical_price import typical_price
 from trading.indicators.windows import MovingWindow, join_sums, moving_sum
-
-DAY_NS = 86_400 * 10**9
+from trading.values import NANOS_PER_DAY
 
 
 def session_starts(ts: IntArray, opens_at_ns: int = 0) -> BoolArray:
@@ -31,7 +30,7 @@ def session_starts(ts: IntArray, opens_at_ns: int = 0) -> BoolArray:
     opens_at_ns : int
         When a session opens, after midnight UTC (ns).
     """
-    day = (ts - opens_at_ns - 1) // DAY_NS
+    day = (ts - opens_at_ns - 1) // NANOS_PER_DAY
     xp = ts.__array_namespace__()
     starts: BoolArray = xp.zeros(ts.shape, dtype=xp.bool)
     starts[1:] = day[1:] != day[:-1]

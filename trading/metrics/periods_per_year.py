@@ -6,9 +6,9 @@ import numpy as np
 
 from trading.indicators.periods import IntArray
 from trading.indicators.returns import TRADING_DAYS_PER_YEAR
+from trading.values import NANOS_PER_DAY
 
-DAY_NANOS = 86_400_000_000_000
-YEAR_NANOS = 365.25 * DAY_NANOS
+YEAR_NANOS = 365.25 * NANOS_PER_DAY
 BUSINESS_DAYS_PER_WEEK = 5
 
 
@@ -39,6 +39,6 @@ def periods_per_year(ts: IntArray) -> float:
 def _is_daily_business(ts: IntArray) -> bool:
     middle = (ts.size - 1) // 2
     step = int(np.partition(np.diff(ts), middle)[middle])
-    if abs(step - DAY_NANOS) > DAY_NANOS // 8:  # sessions end early, clocks change
+    if abs(step - NANOS_PER_DAY) > NANOS_PER_DAY // 8:  # sessions end early, clocks change
         return False
-    return int(np.count_nonzero(np.bincount(ts // DAY_NANOS % 7))) <= BUSINESS_DAYS_PER_WEEK
+    return int(np.count_nonzero(np.bincount(ts // NANOS_PER_DAY % 7))) <= BUSINESS_DAYS_PER_WEEK

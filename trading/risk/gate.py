@@ -35,6 +35,7 @@ from trading.identifiers import (
     MachineName,
     StreamName,
     account_stream,
+    kill_stream,
     machine_name,
 )
 from trading.messages import Message
@@ -83,7 +84,7 @@ class RiskGate:
         self._account_id = account_id
         self._venue = config.venue
         self._broker = machine_name("broker", config.venue, account_id)
-        self._kill_stream = StreamName(f"kill:{account_id}")
+        self._kill_stream = kill_stream(account_id)
         self._signer = Signer(config.key, config.permit_ttl_ns)
         self._handshake = Handshake(self.name)
         self._waiting: deque[Request] = deque()

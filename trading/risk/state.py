@@ -204,10 +204,10 @@ class RiskState:
             unfilled_count -= not replaced.filled
             working_count -= 1
         price = self._counted_at(order)
-        value = more * (price or ZERO)
+        at = price or ZERO
         position_after = line.units_with(side, more)
         signed_after = line.quantity + (line.buys + more if side.sign > 0 else -line.sells - more)
-        correlated, deviation = self.desk.measures_after(key, signed_after * (price or ZERO))
+        correlated, deviation = self.desk.measures_after(key, signed_after * at)
         halt = self.standing.halts.get(order.strategy_id)
         return Situation(
             instrument=instrument,
@@ -232,8 +232,8 @@ class RiskState:
             equity=self.guard.last or self.standing.marked_equity,
             opposite_px=None if order.price is None else self.prices.opposite_px(key, side),
             short_after=line.sells + more - line.quantity if side.sign < 0 else ZERO,
-            net_after=self.desk.net_after(side, value),
-            groups_after=self.desk.groups_after(key, position_after * (price or ZERO)),
+            net_after=self.desk.net_after(side, more * at),
+            groups_after=self.desk.groups_after(key, position_after * at),
             correlated_after=correlated,
             deviation_after=deviation,
         )

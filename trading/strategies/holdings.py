@@ -17,8 +17,7 @@ from trading.errors import DataError
 from trading.identifiers import InstrumentId, symbol_of
 from trading.indicators.periods import IntArray
 from trading.indicators.rolling import FloatArray
-
-NS_PER_DAY = 86_400 * 10**9
+from trading.values import NANOS_PER_DAY
 
 HoldingUnit: TypeAlias = Literal["value", "shares", "weight"]
 """What a holding's amount is: money, a number of shares, or a fraction of the leader's capital."""
@@ -96,7 +95,7 @@ def weights_of_holdings(
             amounts = _amounts(portfolio, prices)
             gross = 1.0 if unit == "weight" else sum(map(abs, amounts.values()))
             ours = [amounts.get(symbol_of(name), 0.0) for name in instrument_ids]
-            known_from.append(_end_of_day(disclosed))
+            known_from.append(end_of_day(disclosed))
             portfolios.append(np.array(ours) / (gross or 1.0))
     return in_force(known_from, portfolios, ts, len(instrument_ids))
 
@@ -133,7 +132,7 @@ class _Prices:
         self._column = {symbol_of(name): i for i, name in enumerate(instrument_ids)}
 
     def at(self, day: date, symbol: str) -> float:
-        row = int(np.searchsorted(self._ts, _end_of_day(day))) - 1
+        row = int(np.searchsorted(self._ts, end_of_day(day))) - 1
         column = self._column.get(symbol)
         price = self._close[row, column] if row >= 0 and column is not None else np.nan
         if not np.isfinite(price):
@@ -182,6 +181,6 @@ def in_force(
     return weights
 
 
-def _end_of_day(day: date) -> int:
-    """First moment of the next day (ns UTC)."""
-    return (day.toordinal() + 1 - date(1970, 1, 1).toordinal()) * NS_PER_DAY
+def end_of_day(day: date) -> int:
+    """Return the first moment of the next day (ns UTC): from then on what happened on the day is known."""
+    return (day.toordinal() + 1 - date(1970, 1, 1).toordinal()) * NANOS_PER_DAY

@@ -1,11 +1,12 @@
 """What every method says of one portfolio, which position the loss comes from, and how the methods did before."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from trading.errors import DataError, UsageError
+from trading.indicators.rolling import FloatArray
 from trading.portfolio_risk.backtests import christoffersen, exceptions, kupiec, traffic_light
 from trading.portfolio_risk.contributions import Contributions, scenario_contributions
 from trading.portfolio_risk.copulas.student import fit_student
@@ -19,7 +20,7 @@ from trading.portfolio_risk.inputs import require_confidence, require_horizon
 from trading.portfolio_risk.margins import fit_margins
 from trading.portfolio_risk.normal import normal
 from trading.portfolio_risk.portfolio_losses import window_returns
-from trading.portfolio_risk.return_models import Joint, fit_normal
+from trading.portfolio_risk.return_models import Joint, ReturnModel, fit_normal
 from trading.portfolio_risk.return_models import fit_student as fit_student_returns
 from trading.portfolio_risk.rolling_forecasts import rolling_forecasts
 from trading.portfolio_risk.simulation import monte_carlo
@@ -29,43 +30,59 @@ PATHS = 10_000
 JUDGED_BARS = 500
 WINDOW_BARS = 250
 
-Method = Callable[[Portfolio, float, int, np.random.Generator], Estimate]
+Asked = Callable[[float], Estimate]
+"""Gives the estimate at a confidence."""
+Method = Callable[[Portfolio, int, int], Asked]
+"""Takes a portfolio, a horizon (bars) and a seed; what does not depend on the confidence is done then."""
+Plain = Callable[[FloatArray, FloatArray, Sequence[str], float, int], Estimate]
 Progress = Callable[[int, str], None]
 
 
-def _filtered(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
-    return filtered_historical(p.returns, p.exposures, p.names, level, horizon, rng=rng)
+def _from_history(method: Plain) -> Method:
+    return lambda p, horizon, _: (
+        lambda level: method(p.returns, p.exposures, p.names, level, horizon)
+    )
 
 
-def _normal_paths(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
-    model = fit_normal(p.returns, p.names)
-    return monte_carlo(model, p.exposures, p.names, level, horizon, rng=rng, paths=PATHS)
+def _filtered(p: Portfolio, horizon: int, seed: int) -> Asked:
+    return lambda level: filtered_historical(
+        p.returns, p.exposures, p.names, level, horizon, rng=np.random.default_rng(seed)
+    )
 
 
-def _student_paths(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
-    model = fit_student_returns(p.returns, p.names)
-    return monte_carlo(model, p.exposures, p.names, level, horizon, rng=rng, paths=PATHS)
+def _from_paths(fit: Callable[[Portfolio], ReturnModel]) -> Method:
+    def method(p: Portfolio, horizon: int, seed: int) -> Asked:
+        model = fit(p)
+        return lambda level: monte_carlo(
+            model,
+            p.exposures,
+            p.names,
+            level,
+            horizon,
+            rng=np.random.default_rng(seed),
+            paths=PATHS,
+        )
+
+    return method
 
 
-def _copula_paths(p: Portfolio, level: float, horizon: int, rng: np.random.Generator) -> Estimate:
+def _copula(p: Portfolio) -> ReturnModel:
     """Margins with Pareto tails, joined by a t copula: what falls together falls further together."""
     if len(p.names) < 2:
         raise DataError("a copula joins two assets or more.")
     margins = fit_margins("pareto", p.returns, p.names)
-    copula = fit_student(pseudo_observations(p.returns, p.names), p.names)
-    model = Joint("copula", copula, margins)
-    return monte_carlo(model, p.exposures, p.names, level, horizon, rng=rng, paths=PATHS)
+    return Joint("copula", fit_student(pseudo_observations(p.returns, p.names), p.names), margins)
 
 
 METHODS: Mapping[str, Method] = {
-    "historical": lambda p, c, h, _: historical(p.returns, p.exposures, p.names, c, h),
-    "normal": lambda p, c, h, _: normal(p.returns, p.exposures, p.names, c, h),
-    "cornish-fisher": lambda p, c, h, _: cornish_fisher(p.returns, p.exposures, p.names, c, h),
+    "historical": _from_history(historical),
+    "normal": _from_history(normal),
+    "cornish-fisher": _from_history(cornish_fisher),
     "filtered-historical": _filtered,
-    "monte-carlo-normal": _normal_paths,
-    "monte-carlo-student": _student_paths,
-    "monte-carlo-copula": _copula_paths,
-    "extreme-value": lambda p, c, h, _: peaks_over_threshold(p.returns, p.exposures, p.names, c, h),
+    "monte-carlo-normal": _from_paths(lambda p: fit_normal(p.returns, p.names)),
+    "monte-carlo-student": _from_paths(lambda p: fit_student_returns(p.returns, p.names)),
+    "monte-carlo-copula": _from_paths(_copula),
+    "extreme-value": _from_history(peaks_over_threshold),
 }
 
 
@@ -144,12 +161,10 @@ def measure(
     estimates: list[Estimate] = []
     notes: list[str] = []
     for done, (name, method) in enumerate(METHODS.items(), 1):
-        for confidence in confidences:
-            rng = np.random.default_rng(seed)
-            try:
-                estimates.append(method(portfolio, confidence, horizon, rng))
-            except (DataError, UsageError) as error:
-                notes.append(f"{name} at {confidence:g}: {error}")
+        try:
+            estimates += _estimates(name, method(portfolio, horizon, seed), confidences, notes)
+        except (DataError, UsageError) as error:  # there is no model to ask
+            notes += [f"{name} at {confidence:g}: {error}" for confidence in confidences]
         if on_progress is not None:
             on_progress(done, name)
     windows = window_returns(portfolio.returns, horizon)
@@ -158,6 +173,18 @@ def measure(
     )
     judged = _judged(portfolio, confidences, notes)
     return Measures(tuple(estimates), drivers, judged, tuple(notes))
+
+
+def _estimates(
+    name: str, asked: Asked, confidences: tuple[float, ...], notes: list[str]
+) -> list[Estimate]:
+    found = []
+    for confidence in confidences:
+        try:
+            found.append(asked(confidence))
+        except (DataError, UsageError) as error:
+            notes.append(f"{name} at {confidence:g}: {error}")
+    return found
 
 
 def _judged(

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from actors.storage.calendars import DAY_NS, Sessions, sessions_between
+from actors.storage.calendars import Sessions, sessions_between
 from actors.storage.catalogue import Catalogue, Origin
 from actors.storage.kinds import Kind, Table, schema_of
 from actors.storage.quality import (
@@ -21,13 +21,14 @@ from actors.storage.quality import (
     robust_scores,
 )
 from trading.errors import DataError
+from trading.values import NANOS_PER_DAY
 
 ROWS = 200
-START = 20_000 * DAY_NS
+START = 20_000 * NANOS_PER_DAY
 
 
 def clean() -> pl.DataFrame:
-    ts = START + DAY_NS * np.arange(1, ROWS + 1)
+    ts = START + NANOS_PER_DAY * np.arange(1, ROWS + 1)
     wiggle = np.where(np.arange(ROWS) % 2, 1.01, 0.99) + 0.0001 * np.arange(ROWS)
     close = 100 * np.cumprod(wiggle / wiggle.mean())
     columns = {"ts": ts, "open": close, "high": close * 1.01, "low": close * 0.99, "close": close}
@@ -45,7 +46,7 @@ def found(frame: pl.DataFrame, sessions: Sessions | None = None) -> dict[tuple[s
 
 
 def test_when_data_is_clean_nothing_is_found() -> None:
-    sessions = sessions_between("24/7", START, START + ROWS * DAY_NS)
+    sessions = sessions_between("24/7", START, START + ROWS * NANOS_PER_DAY)
     assert found(clean(), sessions) == {}
 
 
@@ -57,7 +58,7 @@ def test_when_data_is_clean_nothing_is_found() -> None:
         (changed("high", [7], 50.0), {("range", SERIOUS): 1}),
         (changed("open", [7], 1000.0), {("range", WARNING): 1}),
         (changed("volume", [3, 4], 0.0), {("volume", WARNING): 2}),
-        (changed("ts", [7], START + 7 * DAY_NS), {("duplicate", SERIOUS): 1}),
+        (changed("ts", [7], START + 7 * NANOS_PER_DAY), {("duplicate", SERIOUS): 1}),
         (changed("ts", [7], START), {("order", SERIOUS): 1}),
     ],
 )
