@@ -11,6 +11,14 @@ TradingError
 ├── OrderRefused          (exit 6)  our own rules said no (`code` is a RefusalCode)
 ├── ClusterUnreachable    (exit 8)  start the cluster, or correct its address
 ├── DataError             (exit 2)  correct the input data
+├── ForecastError
+│   ├── ForecastRefused   (exit 2)  correct the request or the history (`code` says which rule)
+│   ├── ForecastInvalid   (exit 1)  the model answered NaN: nothing may be traded on it
+│   └── ForecastLate      (exit 5)  no answer before the deadline: ask again for the next bar
+├── ModelError
+│   ├── ModelUnknown      (exit 2)  name a model that is registered
+│   ├── ModelCorrupt      (exit 1)  the files are not what was registered: restore them
+│   └── ModelRefused      (exit 6)  our own rules keep it from that place
 ├── JournalError          (exit 1)
 │   ├── JournalUnavailable          make space or fix the disk; nothing was appended
 │   ├── JournalCorrupt              restore from the named record on
@@ -54,6 +62,51 @@ class AuthError(TradingError):
 class DataError(TradingError):
     code = "DATA_INVALID"
     exit_status = 2
+
+
+class ForecastError(TradingError):
+    code = "FORECAST_FAILED"
+
+
+class ForecastRefused(ForecastError):
+    """`code` is one of the FORECAST_ codes that docs/models.md lists."""
+
+    code = "FORECAST_REFUSED"
+    exit_status = 2
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code  # type: ignore[misc]  # of this one, not of the class
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.code, str(self))
+
+
+class ForecastInvalid(ForecastError):
+    code = "FORECAST_OUTPUT_INVALID"
+
+
+class ForecastLate(ForecastError):
+    code = "FORECAST_LATE"
+    exit_status = 5
+
+
+class ModelError(TradingError):
+    code = "MODEL_FAILED"
+
+
+class ModelUnknown(ModelError):
+    code = "MODEL_UNKNOWN"
+    exit_status = 2
+
+
+class ModelCorrupt(ModelError):
+    code = "MODEL_CORRUPT"
+
+
+class ModelRefused(ModelError):
+    code = "MODEL_REFUSED"
+    exit_status = 6
 
 
 class VenueError(TradingError):

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from fsspec.core import url_to_fs
@@ -36,6 +37,34 @@ class Folder:
         finally:
             unfinished.unlink(missing_ok=True)
 
+    def create(self, path: str, content: bytes) -> bool:
+        """Write a file that is not there yet, whole or not at all; of several writers one succeeds.
+
+        Returns
+        -------
+        bool
+            False when the file exists, which then is not touched.
+        """
+        target = self._path(path)
+        if not self._is_local:
+            self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+            try:
+                self._system.pipe_file(target, content, mode="create")
+            except FileExistsError:
+                return False
+            return True
+        place = Path(target)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_name(f".{place.name}.{os.getpid()}.{get_ident()}.part")
+        try:
+            _write_synced(unfinished, content)
+            os.link(unfinished, place)
+        except FileExistsError:
+            return False
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return True
+
     def read(self, path: str) -> bytes:
         """Return the content of a file.
 
@@ -47,16 +76,25 @@ class Folder:
         content: bytes = self._system.cat_file(self._path(path))
         return content
 
-    def folders(self) -> list[str]:
-        """Return the names of the folders in this one, sorted; none when it does not exist."""
+    def folders(self, path: str = "") -> list[str]:
+        """Return the names of the folders in this one, or in one of it, sorted; none when it does not exist."""
         try:
-            entries = self._system.ls(self._root, detail=True)
+            entries = self._system.ls(self._path(path).rstrip("/"), detail=True)
         except FileNotFoundError:
             return []
         names = [
             e["name"].rstrip("/").rpartition("/")[2] for e in entries if e["type"] == "directory"
         ]
         return sorted(names)
+
+    def files(self, path: str) -> list[str]:
+        """Return the names of the finished files of a folder, sorted; none when it does not exist."""
+        try:
+            entries = self._system.ls(self._path(path), detail=True)
+        except FileNotFoundError:
+            return []
+        names = [e["name"].rpartition("/")[2] for e in entries if e["type"] == "file"]
+        return sorted(name for name in names if not name.startswith("."))
 
     def exists(self, path: str) -> bool:
         return bool(self._system.exists(self._path(path)))

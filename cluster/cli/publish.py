@@ -44,7 +44,7 @@ def publish(
     comes. They go into the journal, so a strategy that is down hears them when it starts.
     """
     from cluster.cli.output import note, print_json
-    from cluster.config.model import NAME_PATTERN
+    from cluster.config.sections import NAME_PATTERN
     from trading.errors import UsageError
     from trading.strategies.published import signal_stream
 

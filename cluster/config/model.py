@@ -9,57 +9,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cluster.config.forecasting import ForecastSourceConfig, ModelsConfig, ServeConfig
+from cluster.config.sections import (
+    Count,
+    Money,
+    Name,
+    OptionalMoney,
+    OptionalRatio,
+    Ratio,
+    Section,
+    Symbols,
+    UserPath,
+)
+
 MACHINE_KINDS = ("replay", "exchange", "feed", "book", "strategy", "risk", "broker", "ledger")
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-
-
-def _plain_name(text: str) -> str:
-    if not NAME_PATTERN.fullmatch(text):
-        raise ValueError(
-            "must be letters, digits, '_', '-' or '.', starting with a letter or digit"
-        )
-    return text
-
-
-def _split_at_commas(value: object) -> object:
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
-def _none_when_off(value: object) -> object:
-    return None if value == "off" else value
-
-
-def _full_path(path: Path) -> Path:
-    """Hosts run in other folders than the person who starts them."""
-    return path.expanduser().absolute()
-
-
-Name = Annotated[str, AfterValidator(_plain_name)]
-UserPath = Annotated[Path, AfterValidator(_full_path)]
-Symbols = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
-Ratio = Annotated[Decimal, Field(gt=0, le=1)]
-OptionalRatio = Annotated[
-    Annotated[Decimal, Field(gt=0, le=1)] | None, BeforeValidator(_none_when_off)
-]
-Money = Annotated[Decimal, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class ClusterConfig(Section):
@@ -275,7 +241,7 @@ class RiskConfig(Section):
     trailing_activation_ratio: Ratio = Field(
         default=Decimal("0.02"), description="Gain after which the trailing stop is placed."
     )
-    take_profit_ratio: Annotated[Money | None, BeforeValidator(_none_when_off)] = Field(
+    take_profit_ratio: OptionalMoney = Field(
         default=None, description='Gain at which a position is closed; "off" never.'
     )
     max_order_value: Money | None = Field(
@@ -427,6 +393,13 @@ class Config(BaseSettings):
     risk: RiskConfig = Field(default_factory=RiskConfig, description="Limits of the risk manager.")
     strategies: dict[Name, StrategyConfig] = Field(
         default={}, description="The running strategies by id."
+    )
+    models: ModelsConfig = Field(
+        default_factory=ModelsConfig, description="Where forecasting models are kept."
+    )
+    serve: ServeConfig = Field(default_factory=ServeConfig, description="How forecasts are served.")
+    forecasts: dict[Name, ForecastSourceConfig] = Field(
+        default={}, description="Sources of forecasts that run in the cluster, by name."
     )
     logging: LoggingConfig = Field(
         default_factory=LoggingConfig, description="What is logged, and how."

@@ -1,4 +1,5 @@
 import inspect
+import pickle
 
 import pytest
 
@@ -19,6 +20,14 @@ def test_exit_statuses_are_those_that_scripts_rely_on() -> None:
         "DataError": 2,
         "ConfigError": 3,
         "AuthError": 4,
+        "ForecastError": 1,
+        "ForecastRefused": 2,
+        "ForecastInvalid": 1,
+        "ForecastLate": 5,
+        "ModelError": 1,
+        "ModelUnknown": 2,
+        "ModelCorrupt": 1,
+        "ModelRefused": 6,
         "VenueError": 5,
         "VenueUnreachable": 5,
         "VenueRefused": 6,
@@ -48,6 +57,10 @@ def test_messages_say_what_happened_and_keep_the_facts() -> None:
     refused = errors.VenueRefused("42", "price too far")
     assert str(refused) == "42: price too far"
     assert (refused.venue_code, refused.reason) == ("42", "price too far")
+    short = errors.ForecastRefused("FORECAST_HISTORY_SHORT", "KO has 3 bars")
+    again = pickle.loads(pickle.dumps(short))
+    assert (short.code, str(short)) == ("FORECAST_HISTORY_SHORT", "KO has 3 bars")
+    assert (again.code, str(again)) == (short.code, str(short))
     corrupt = errors.JournalCorrupt("account:paper:DEMO", 7, "hash of record 8 does not fit")
     assert corrupt.last_good == 7
     assert str(corrupt) == (

@@ -1,0 +1,1 @@
+"""Registered models: where they are kept, and how one is asked."""

@@ -1,0 +1,30 @@
+"""What is seen of a model in service: does it cover what it says, does it still see what it was trained on."""
+
+import msgspec
+
+
+class MonitorReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One version in service until now.
+
+    Attributes
+    ----------
+    forecasts : int
+        Forecasts whose outcome is known.
+    coverage : dict of coverage to share
+        "0.8" -> part of the outcomes inside the 80 % interval.
+    input_drift : dict of input to index
+        Population stability index against the training.
+    error_ratio : float or None
+        Pinball loss of the recent outcomes over that of the evaluation.
+    alerts : tuple of str
+        One sentence each; empty when all is well.
+    updated_at : int
+        ns UTC.
+    """
+
+    forecasts: int
+    coverage: dict[str, float]
+    input_drift: dict[str, float]
+    error_ratio: float | None
+    alerts: tuple[str, ...]
+    updated_at: int
