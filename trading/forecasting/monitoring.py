@@ -11,11 +11,12 @@ class MonitorReport(msgspec.Struct, frozen=True, kw_only=True):
     forecasts : int
         Forecasts whose outcome is known.
     coverage : dict of coverage to share
-        "0.8" -> part of the outcomes inside the 80 % interval.
+        "0.8" -> part of the recent outcomes inside the 80 % interval; empty before the first outcome.
     input_drift : dict of input to index
-        Population stability index against the training.
+        Population stability index of the recent windows against the training.
     error_ratio : float or None
-        Pinball loss of the recent outcomes over that of the evaluation.
+        Pinball loss of the recent outcomes over that of the evaluation, both in deviations of the window (a wild
+        market is no error of the model); None before the first outcome, or when the evaluation is not known.
     alerts : tuple of str
         One sentence each; empty when all is well.
     updated_at : int

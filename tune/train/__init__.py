@@ -1,0 +1,1 @@
+"""Training of forecasting models: from bars to a registered, evaluated version."""
