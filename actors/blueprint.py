@@ -13,6 +13,7 @@ import msgspec
 from actors.feeds.guard import DataGuard, GuardConfig
 from actors.feeds.replay import Replay
 from actors.feeds.sources import LISTING, PriceTable, load_prices
+from actors.models.forecaster import ModelAccess, forecasters_of
 from trading.book.shard import BookShard
 from trading.broker.broker import Broker
 from trading.broker.config import BrokerConfig
@@ -23,8 +24,9 @@ from trading.exchange.fees import Fees
 from trading.exchange.latency import Latency
 from trading.exchange.liquidity import Liquidity
 from trading.exchange.slippage import Slippage
-from trading.forecasting.informed import live_strategy
+from trading.forecasting.informed import Informed, live_strategy
 from trading.forecasting.registry import DEFAULT
+from trading.forecasting.source import ForecastSource, ForecastSourceConfig
 from trading.identifiers import (
     AccountId,
     InstrumentId,
@@ -54,7 +56,7 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     capital : Decimal
         Fraction of the account's initial cash.
     forecaster : str
-        Name of the forecaster of a strategy that needs forecasts.
+        Name of the forecaster of a strategy that needs forecasts: an installed one, or a model `nhits@3`.
     signals : mapping of kind to source
         Published facts that it reads, see `trading.forecasting.informed.live_strategy`.
     """
@@ -65,6 +67,31 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, Any] = {}
     forecaster: str = DEFAULT
     signals: Mapping[str, str] = {}
+
+
+class ForecastPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One source of forecasts; its facts go to `signals:<name>`.
+
+    Attributes
+    ----------
+    model : str
+        `nhits@3`; for a service also `nhits@champion`.
+    url : str
+        Forecasting service to ask; empty runs the model beside the source.
+    input_size : int
+        Bars that the model reads.
+    trained_until : int
+        Close of the last bar that the model was trained on (ns UTC).
+    """
+
+    name: str
+    model: str
+    input_size: int
+    trained_until: int = 0
+    url: str = ""
+    horizon_bars: int = 5
+    valid_bars: int = 1
+    timeout_ns: int = 1_000_000_000
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +128,10 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
         Sessions of the market, for risk.
     sectors : mapping of symbol to sector
         For limits on sectors; of the instruments that are not `listed`.
+    forecasts : tuple of ForecastPlan
+        Sources of forecasts that run beside the strategies.
+    models : ModelAccess
+        Where forecasting models are, and how they are run.
     """
 
     account_id: AccountId
@@ -115,6 +146,8 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     max_silence_ns: int = 5_000_000_000
     hours: MarketHours = ALWAYS_OPEN
     sectors: Mapping[str, str] = {}
+    forecasts: tuple[ForecastPlan, ...] = ()
+    models: ModelAccess = ModelAccess()
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -130,7 +163,7 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
         return {each.instrument_id: each for each in self.instruments}
 
     def name(self, kind: str) -> MachineName:
-        """Return the address of the only machine of `kind` (not for strategies)."""
+        """Return the address of the only machine of `kind` (not for strategies and sources of forecasts)."""
         match kind:
             case "replay":
                 return machine_name("replay", "prices")
@@ -145,7 +178,9 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
         """Return the addresses of all machines."""
         kinds = ("exchange", "ledger", "broker", "risk", "book", "feed", "replay")
         single = tuple(self.name(kind) for kind in kinds)
-        return single + tuple(machine_name("strategy", s.strategy_id) for s in self.strategies)
+        forecasts = tuple(machine_name("forecast", each.name) for each in self.forecasts)
+        strategies = tuple(machine_name("strategy", each.strategy_id) for each in self.strategies)
+        return single + forecasts + strategies
 
 
 def risk_key(secret: bytes) -> bytes:
@@ -200,6 +235,10 @@ def build(
         plan = plans[name]
         ready = (strategies or {}).get(plan.strategy_id)
         return lambda: _bar_strategy(blueprint, plan, ready)
+    if kind == "forecast":
+        sources = {machine_name("forecast", each.name): each for each in blueprint.forecasts}
+        source = sources[name]
+        return lambda: _forecast_source(blueprint, source)
     if kind == "replay":
         prices = table or load_prices(blueprint.replay.source, blueprint.replay.symbols)
         return lambda: _replay(blueprint, prices)
@@ -250,7 +289,10 @@ def _book(blueprint: Blueprint) -> Machine:
 def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | None) -> Machine:
     signals: Mapping[str, str] = plan.signals
     if ready is None:
-        ready, signals = live_strategy(plan.kind, plan.params, plan.forecaster, plan.signals)
+        build_forecaster = forecasters_of(blueprint.models)
+        ready, signals = live_strategy(
+            plan.kind, plan.params, plan.forecaster, plan.signals, build_forecaster
+        )
     return BarStrategy(
         BarStrategyConfig(
             strategy_id=plan.strategy_id,
@@ -260,8 +302,26 @@ def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | No
             instruments=blueprint.instruments,
             history=blueprint.name("replay"),
             signals=signals,
+            forecaster=plan.forecaster if isinstance(ready, Informed) else "",
         ),
         ready,
+    )
+
+
+def _forecast_source(blueprint: Blueprint, plan: ForecastPlan) -> Machine:
+    return ForecastSource(
+        ForecastSourceConfig(
+            source=plan.name,
+            venue=blueprint.venue,
+            instruments=tuple(blueprint.instruments_by_id),
+            history=blueprint.name("replay"),
+            model=plan.model,
+            input_size=plan.input_size,
+            horizon_bars=plan.horizon_bars,
+            valid_bars=plan.valid_bars,
+            timeout_ns=plan.timeout_ns,
+            trained_until=plan.trained_until,
+        )
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from actors.bus import wire
 from actors.bus.wire import HostAddress
 from actors.bus.zmq import ZmqBus
+from actors.forecast_sessions import ForecastSessions
 from actors.latency import LatencyWindow
 from actors.runner import (
     Command,
@@ -24,7 +25,7 @@ from actors.runner import (
 from actors.venue_sessions import VenueSessions
 from trading.codec import decode, encode
 from trading.commands import SubmitOrder, VenueRequest
-from trading.effects import CallVenue, Publish, Reply, Send
+from trading.effects import AskModel, CallVenue, Publish, Reply, Send
 from trading.identifiers import MachineName, StreamName
 from trading.outcomes import SubmitAcknowledged
 from trading.reports import FillReport
@@ -68,14 +69,16 @@ class Deliveries:
         venues: VenueSessions,
         latency: LatencyWindow,
         drill: Drill,
+        models: ForecastSessions | None = None,
     ) -> None:
         self._bus = bus
         self._runner = runner
         runner.emit_to(self._perform)
         self._venues = venues
+        self._models = models
         self._latency = latency
         self._drill = drill
-        self._from_venues: deque[Command] = deque()
+        self._from_outside: deque[Command] = deque()
         self._requests: OrderedDict[str, wire.Token] = OrderedDict()
 
     def set_routes(self, routes: Mapping[MachineName, HostAddress]) -> None:
@@ -87,11 +90,13 @@ class Deliveries:
         self._venues.set_routes(routes)
 
     def start(self) -> None:
-        """Listen, restore the machines, let them act, and open the venues."""
+        """Listen, open the models, restore the machines, let them act, and open the venues."""
         for topic in sorted(self._runner.topics()):
             self._bus.subscribe(topic)
         for stream in sorted(self._runner.followed()):
             self._bus.subscribe(f"{FACT_TOPIC}{stream}")
+        if self._models is not None:
+            self._models.start(self._arrived)
         self._runner.start(time.time_ns())
         self._venues.start(self._arrived)
 
@@ -104,15 +109,15 @@ class Deliveries:
             If a machine here lost its lease.
         """
         wait_s = min(longest_s, max(0.0, (self._runner.next_due() - time.time_ns()) / 1e9))
-        arrived = self._bus.poll(0.0 if self._from_venues else wait_s)
+        arrived = self._bus.poll(0.0 if self._from_outside else wait_s)
         inbound: list[Inbound] = []
         tokens: list[wire.Token] = []
         for item in arrived:
             translated = self._translate(item, tokens)
             if translated is not None:
                 inbound.append(translated)
-        while self._from_venues:
-            inbound.append(self._from_venue(self._from_venues.popleft()))
+        while self._from_outside:
+            inbound.append(self._drilled(self._from_outside.popleft()))
         if inbound:
             self.handle(inbound)
         for token in tokens:
@@ -126,17 +131,19 @@ class Deliveries:
 
     def close(self) -> None:
         self._venues.close()
+        if self._models is not None:
+            self._models.close()
         self._bus.close()
         self._runner.close()
 
     # -- in
 
     def _arrived(self, command: Command) -> None:
-        """A venue said something (called from the venues' thread)."""
-        self._from_venues.append(command)
+        """A venue or a model said something (called from their threads)."""
+        self._from_outside.append(command)
         self._bus.wake()
 
-    def _from_venue(self, command: Command) -> Command:
+    def _drilled(self, command: Command) -> Command:
         if isinstance(command.message, SubmitAcknowledged):
             self._drill.passes("before_ack")
         elif isinstance(command.message, FillReport):
@@ -181,7 +188,7 @@ class Deliveries:
                 raise FencedOff(f"{machine}: {reason}")
 
     def _perform_one(
-        self, machine: MachineName, effect: Send | Publish | CallVenue | Reply
+        self, machine: MachineName, effect: Send | Publish | CallVenue | AskModel | Reply
     ) -> None:
         match effect:
             case Send(to, message):
@@ -194,6 +201,9 @@ class Deliveries:
                     if body.ts_signal:
                         self._latency.record(time.time_ns() - body.ts_signal)
                 self._venues.call(machine, body, timeout_ns)
+            case AskModel():
+                assert self._models is not None, f"{machine} asks, and there is no model"
+                self._models.ask(machine, effect)
             case Reply(request, outcome):
                 token = self._requests.pop(request.request_id, None)
                 if token is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from actors.forecast_calls import failed
 from actors.runner import (
     Command,
     Fact,
@@ -25,12 +26,12 @@ from actors.runner import (
 from actors.simulation.memory_journal import SimulatedCrash
 from actors.venue_calls import not_sent, outcome_unknown
 from trading.commands import VenueRequest
-from trading.effects import CallVenue, Publish, Reply, Send
+from trading.effects import AskModel, CallVenue, Publish, Reply, Send
 from trading.errors import JournalUnavailable
 from trading.identifiers import MachineName, machine_kind, machine_name
 from trading.machine import Machine
 from trading.messages import Message
-from trading.outcomes import VenueConnected, VenueDisconnected
+from trading.outcomes import Outcome, VenueConnected, VenueDisconnected
 
 LINK_LOSS_NS = 5_000_000
 """After this time the peers of a dead process know that it is gone."""
@@ -40,7 +41,7 @@ class Faults(Protocol):
     """What goes wrong. Asked at every point where the real world could fail."""
 
     def delay_ns(self, kind: str) -> int:
-        """Transit time of one message of kind `command`, `publish`, `fact`, `venue`, `report`."""
+        """Transit time of one message of kind `command`, `publish`, `fact`, `venue`, `report`, `model`."""
 
     def is_lost(self, kind: str) -> bool: ...
 
@@ -130,6 +131,8 @@ class LocalBus:
         self.events_handled = 0
         self.on_send: Callable[[Message], None] | None = None
         """Sees every command that is sent; for tests that repeat or alter one."""
+        self.answer: Callable[[AskModel, int], Outcome] = _no_model
+        """What the model of a forecast source says, by the question and the time of the answer."""
 
     # -- building
 
@@ -336,7 +339,10 @@ class LocalBus:
         return True
 
     def _perform_one(
-        self, host: _Host, machine: MachineName, effect: Send | Publish | CallVenue | Reply
+        self,
+        host: _Host,
+        machine: MachineName,
+        effect: Send | Publish | CallVenue | AskModel | Reply,
     ) -> None:
         match effect:
             case Send(to, message):
@@ -348,6 +354,8 @@ class LocalBus:
                     self._broadcast(host, Published(topic, message), "publish")
             case CallVenue():
                 self._call(host, machine, effect)
+            case AskModel():
+                self._ask(host, machine, effect)
             case Reply(request, outcome):
                 self._reply(int(request.request_id), outcome)
 
@@ -394,6 +402,23 @@ class LocalBus:
             self.now + self.faults.delay_ns(kind),
             lambda: self._arrive(host, item) if host.life == life else None,
         )
+
+    def _ask(self, host: _Host, machine: MachineName, ask: AskModel) -> None:
+        """A model that is lost, or slower than the time-out, is given up; a dead host hears nothing."""
+        life, takes = host.life, self.faults.delay_ns("model")
+        is_given_up = self.faults.is_lost("model") or takes >= ask.timeout_ns
+
+        def arrive() -> None:
+            if host.life != life:
+                return
+            outcome = (
+                failed(ask, "no answer in time", self.now)
+                if is_given_up
+                else self.answer(ask, self.now)
+            )
+            self._arrive(host, Command(machine, outcome))
+
+        self.at(self.now + (ask.timeout_ns if is_given_up else takes), arrive)
 
     # -- the venue's wire
 
@@ -443,3 +468,7 @@ class LocalBus:
             return
         for _ in range(self.faults.copies("report")):
             self._later(home, Command(broker, message), "report")
+
+
+def _no_model(ask: AskModel, now: int) -> Outcome:
+    return failed(ask, "there is no model", now)

@@ -20,6 +20,7 @@ from trading.codec import decode, encode
 from trading.effects import (
     Append,
     AppendShared,
+    AskModel,
     CallVenue,
     CancelTimer,
     Effect,
@@ -74,7 +75,7 @@ class Out(msgspec.Struct, frozen=True):
     """An effect that leaves the process, with the machine that caused it."""
 
     machine: MachineName
-    effect: Send | Publish | CallVenue | Reply
+    effect: Send | Publish | CallVenue | AskModel | Reply
 
 
 class Fenced(msgspec.Struct, frozen=True):
@@ -357,15 +358,19 @@ class Runner:
         elif type(effect) is AppendShared:
             self._append_shared(effect)
         else:
-            assert isinstance(effect, CallVenue | Reply), "appends are committed, not released"
+            assert isinstance(effect, CallVenue | AskModel | Reply), "appends are committed"
             self._emit(Out(cell.name, effect))
 
     def _append_shared(self, effect: AppendShared) -> None:
-        """Followers find the fact when they compare the stream with what they know (`FOLLOW_POLL_NS`)."""
-        with suppress(JournalUnavailable):
-            payload = encode(effect.event)
-            self._journal.append_shared(effect.stream, [payload], effect.event.ts_init)
-        self._next_follow_poll = 0
+        """Append, and announce it like a fact of the own stream; a hint that is lost is found by the poll."""
+        payloads = [encode(event) for event in (effect.event, *effect.more)]
+        try:
+            last = self._journal.append_shared(effect.stream, payloads, effect.event.ts_init)
+        except JournalUnavailable:
+            return
+        for seq, payload in enumerate(payloads, start=last - len(payloads) + 1):
+            self._announce(effect.stream, seq, payload)
+            self._emit(Fact(effect.stream, seq, payload))
 
     def _commit(self, cell: _Cell, now: int) -> None:
         events, cell.appends = cell.appends, []

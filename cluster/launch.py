@@ -6,16 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 from actors.assignment import Surroundings
-from actors.blueprint import Assumptions, Blueprint, ReplayPlan, StrategyPlan
+from actors.blueprint import Assumptions, Blueprint, ForecastPlan, ReplayPlan, StrategyPlan
 from actors.feeds.sources import LISTING, load_prices, symbols_of
+from actors.models.forecaster import ModelAccess, forecasters_of, pinned
 from cluster import ray_runtime
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
 from cluster.config.model import RiskConfig
 from cluster.config.safety import is_loopback
 from cluster.logs import set_up_logs
+from cluster.models import model_access
 from cluster.topology import FUSED, ClusterPlan, place
-from trading.errors import ClusterUnreachable, UsageError
+from trading.errors import ClusterUnreachable, ConfigError, UsageError
 from trading.exchange.buying_power import BuyingPower
 from trading.exchange.fees import Fees
 from trading.exchange.latency import Latency
@@ -127,8 +129,8 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
 
     Raises
     ------
-    UsageError, DataError, ConfigError
-        If a strategy, a symbol or the placement is wrong.
+    UsageError, DataError, ConfigError, ModelError
+        If a strategy, a symbol, a model or the placement is wrong.
     """
     blueprint = blueprint_of(config)
     placement = config.cluster.placement
@@ -138,8 +140,15 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
         groups = None
     else:
         groups = placement
+    build_forecaster = forecasters_of(blueprint.models)
     for strategy in blueprint.strategies:
-        live_strategy(strategy.kind, strategy.params, strategy.forecaster, strategy.signals)
+        live_strategy(
+            strategy.kind,
+            strategy.params,
+            strategy.forecaster,
+            strategy.signals,
+            build_forecaster,
+        )
     return ClusterPlan(
         name=config.cluster.name,
         namespace=namespace_of(config),
@@ -158,7 +167,15 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
 
 
 def blueprint_of(config: Config) -> Blueprint:
+    """Return what the machines are made from. `nhits@champion` becomes the version that it is now.
+
+    Raises
+    ------
+    UsageError, DataError, ConfigError, ModelError
+        If a symbol, a forecaster or a model is wrong.
+    """
     pace = config.data.pace_slices_per_s
+    models = model_access(config)
     return Blueprint(
         account_id=AccountId(config.account.account_id),
         venue=Venue(config.account.venue),
@@ -176,7 +193,7 @@ def blueprint_of(config: Config) -> Blueprint:
                 kind=strategy.kind,
                 capital=strategy.capital,
                 params=strategy.params,
-                forecaster=strategy.forecaster,
+                forecaster=pinned(models, strategy.forecaster),
                 signals=strategy.signals,
             )
             for name, strategy in config.strategies.items()
@@ -185,6 +202,42 @@ def blueprint_of(config: Config) -> Blueprint:
         assumptions=_assumptions(config),
         hours=ALWAYS_OPEN if config.risk.calendar == "none" else _hours(config),
         sectors=config.risk.sectors,
+        forecasts=tuple(_forecast_plan(config, models, name) for name in config.forecasts),
+        models=models,
+    )
+
+
+def _forecast_plan(config: Config, models: ModelAccess, name: str) -> ForecastPlan:
+    """Return a source with the version that its model has now; a service resolves at every question.
+
+    Raises
+    ------
+    ModelUnknown
+        If the registry does not know the model.
+    ConfigError
+        If the model does not reach that far, or reads what a source cannot give it.
+    """
+    source = config.forecasts[name]
+    manifest = models.manifest(source.model)
+    if source.horizon_bars > manifest.horizon:
+        raise ConfigError(
+            f"forecasts.{name}.horizon_bars is {source.horizon_bars}; {manifest.reference} reaches "
+            f"{manifest.horizon} bars."
+        )
+    if "sentiment" in manifest.features:
+        raise ConfigError(
+            f"forecasts.{name}: {manifest.reference} reads sentiment, which a source does not have; "
+            "use it as the forecaster of a strategy that hears sentiment."
+        )
+    return ForecastPlan(
+        name=name,
+        model=source.model if source.url else manifest.reference,
+        url=source.url,
+        input_size=manifest.input_size,
+        trained_until=manifest.data.last_ts,
+        horizon_bars=source.horizon_bars,
+        valid_bars=source.valid_bars,
+        timeout_ns=int(source.timeout_ms * 1_000_000),
     )
 
 

@@ -1,30 +1,18 @@
-"""Several versions of models on the same windows: which is better, and whether by more than luck.
-
-Source: Diebold and Mariano (1995), "Comparing Predictive Accuracy", Journal of Business and Economic Statistics 13,
-with the long-run variance of Newey and West (1987), Econometrica 55, and the lags of Newey and West (1994), Review of
-Economic Studies 61.
-"""
+"""Several versions of models on the same windows: which is better, and whether by more than luck."""
 
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-from scipy import stats
 
 from actors.models.manifest import ModelManifest
 from actors.models.session import ModelSession
 from trading.errors import DataError, UsageError
 from trading.forecasting.prediction import Prediction
 from trading.forecasting.scores import crps, naive_errors, score
-from trading.indicators.periods import IntArray
-from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars
+from tune.train.evaluation import diebold_mariano, predict_all
 from tune.train.windows import Windows, windows_of
-
-BATCH = 1024
-MOMENTS_MIN = 30
-"""Fewer moments say nothing about luck."""
-SIGNIFICANT = 0.05
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +30,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         See `trading.forecasting.scores.score`.
     best : str
         The least CRPS.
-    chance : mapping of reference to probability or None
-        That so large a difference to the best, either way, is luck (two-sided); None where there are too few moments.
+    chance : mapping of reference to probability
+        Of so large a difference to the best, either way, if the two were equally good (`diebold_mariano`).
     """
 
     windows: int
@@ -53,7 +41,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     horizon: int
     scores: dict[str, dict[str, float]]
     best: str
-    chance: dict[str, float | None]
+    chance: dict[str, float]
 
 
 def compare_on(
@@ -106,42 +94,11 @@ def compare_on(
         },
         best=references[best],
         chance={
-            reference: chance_of(mean_by_moment(loss - losses[best], ts), horizon)
+            reference: diebold_mariano(loss - losses[best], ts, horizon)[1]
             for index, (reference, loss) in enumerate(zip(references, losses, strict=True))
             if index != best
         },
     )
-
-
-def mean_by_moment(values: FloatArray, ts: IntArray) -> FloatArray:
-    """Return the mean over the windows of each moment: instruments of one day share its news."""
-    _, place, count = np.unique(ts, return_inverse=True, return_counts=True)
-    mean: FloatArray = np.bincount(place, values) / count
-    return mean
-
-
-def chance_of(differences: FloatArray, horizon: int) -> float | None:
-    """Return the probability that a mean so far from 0 is luck (two-sided), None of fewer than 30 differences.
-
-    Parameters
-    ----------
-    differences : (time,)
-        Of the losses of two forecasts.
-    horizon : int
-        Steps that each loss is made of: neighbours overlap in all but one of them.
-    """
-    count = differences.size
-    if count < MOMENTS_MIN:
-        return None
-    centred = differences - differences.mean()
-    lags = min(count - 1, max(horizon - 1, int(4 * (count / 100) ** (2 / 9))))
-    variance = float(centred @ centred)
-    for lag in range(1, lags + 1):
-        variance += 2 * (1 - lag / (lags + 1)) * float(centred[lag:] @ centred[:-lag])
-    if variance <= 0:
-        return None
-    statistic = float(differences.mean()) / np.sqrt(variance / count**2)
-    return float(2 * stats.t.sf(abs(statistic), count - 1))
 
 
 def have_same_windows(manifests: Sequence[ModelManifest]) -> bool:
@@ -160,19 +117,12 @@ def _windows(
 
 def _shared(all_windows: Sequence[Windows]) -> list[Windows]:
     """Return of each the windows that end at a bar and instrument that all the others have too."""
-    keys = [np.rec.fromarrays([each.ts, each.instrument]) for each in all_windows]
-    kept = keys[0]
-    for key in keys[1:]:
-        kept = np.intersect1d(kept, key)
-    return [w.take(np.isin(key, kept)) for w, key in zip(all_windows, keys, strict=True)]
+    keys = [list(zip(w.ts.tolist(), w.instrument.tolist(), strict=True)) for w in all_windows]
+    kept = set(keys[0]).intersection(*keys[1:])
+    masks = [np.array([each in kept for each in key], dtype=np.bool_) for key in keys]
+    return [w.take(mask) for w, mask in zip(all_windows, masks, strict=True)]
 
 
 def _predict(session: ModelSession, windows: Windows, horizon: int) -> Prediction:
-    batches = [
-        session.predict(windows.take(slice(start, start + BATCH)).inputs)
-        for start in range(0, len(windows), BATCH)
-    ]
-    return Prediction(
-        np.concatenate([each.log_returns for each in batches])[:, :horizon],
-        np.concatenate([each.scale for each in batches]),
-    )
+    prediction = predict_all(session.predict, windows.inputs)
+    return Prediction(prediction.log_returns[:, :horizon], prediction.scale)

@@ -15,12 +15,15 @@ from trading.identifiers import MachineName, machine_kind
 FUSED = {
     "market": ("exchange", "replay"),
     "lane": ("feed", "book", "strategy", "risk"),
+    "forecast": ("forecast",),
     "broker": ("broker",),
     "ledger": ("ledger",),
 }
 """Host name -> kinds of machines in it. The order is the order of starting; see `_START_ORDER`."""
 
-_START_ORDER = ("exchange", "ledger", "broker", "risk", "strategy", "book", "feed", "replay")
+_START_ORDER = (
+    "exchange", "ledger", "broker", "risk", "strategy", "forecast", "book", "feed", "replay",
+)  # fmt: skip
 """Who must listen before who speaks."""
 
 

@@ -13,6 +13,7 @@ from trading.commands import (
 )
 from trading.data import MarketData
 from trading.events import Event
+from trading.forecasting.history import History
 from trading.identifiers import MachineName, StreamName
 from trading.messages import Message
 from trading.outcomes import Outcome
@@ -32,11 +33,13 @@ class Append(msgspec.Struct, frozen=True):
 class AppendShared(msgspec.Struct, frozen=True):
     """Make `event` durable in a shared stream, behind what the machine appended before.
 
-    When that fails, nobody hears of it: the machine asks again as long as it has a reason to.
+    What is in `more` follows it, all together or nothing. When that fails, nobody hears of it: the machine
+    asks again as long as it has a reason to.
     """
 
     stream: StreamName
     event: Event
+    more: tuple[Event, ...] = ()
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -71,6 +74,25 @@ class CallVenue(msgspec.Struct, frozen=True):
     timeout_ns: int
 
 
+class AskModel(msgspec.Struct, frozen=True):
+    """Ask the model of a forecast source; the outcome comes back as an event within `timeout_ns`.
+
+    Attributes
+    ----------
+    histories : tuple of History
+        The newest window of each instrument; `symbol` is its instrument_id.
+    horizon : int
+        How far the forecast shall reach (bars).
+    sequence : int
+        The bar slice that the windows end with; the outcome repeats it.
+    """
+
+    histories: tuple[History, ...]
+    horizon: int
+    sequence: int
+    timeout_ns: int
+
+
 class Reply(msgspec.Struct, frozen=True):
     """The exchange's answer to one `VenueRequest`. May be lost."""
 
@@ -78,4 +100,6 @@ class Reply(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
-Effect = Append | AppendShared | Send | Publish | SetTimer | CancelTimer | CallVenue | Reply
+Effect = (
+    Append | AppendShared | Send | Publish | SetTimer | CancelTimer | CallVenue | AskModel | Reply
+)

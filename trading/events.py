@@ -255,6 +255,16 @@ class ForecastPublished(SignalPublished, frozen=True, kw_only=True):
         Market time (ns UTC) after which nobody may trade on it.
     model : str
         Name and version, for example `nhits@3`.
+    as_of : int
+        Close of the last bar that it is made of (ns UTC); 0 when the source does not say.
+    data_cutoff : int
+        Close of the last bar that the model was trained on (ns UTC); 0 when not known.
+    provider : str
+        What computed it: "tensorrt", "cuda" or "cpu".
+    latency_us : int
+        From the question to the answer (host microseconds).
+    quantiles : tuple of Decimal
+        Of the simple return over the horizon (fraction), at `prediction.LEVELS`; empty when not known.
     """
 
     expected_return: Decimal
@@ -262,6 +272,11 @@ class ForecastPublished(SignalPublished, frozen=True, kw_only=True):
     horizon_bars: int
     expires_at: int
     model: str = ""
+    as_of: int = 0
+    data_cutoff: int = 0
+    provider: str = ""
+    latency_us: int = 0
+    quantiles: tuple[Decimal, ...] = ()
 
 
 class LeaderTraded(SignalPublished, frozen=True, kw_only=True):

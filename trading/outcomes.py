@@ -5,7 +5,15 @@ word; "unknown" is everything after the first byte left that is not an answer; "
 certain to have left nothing behind.
 """
 
-from trading.identifiers import ClientOrderId, MachineName, StreamName, VenueOrderId
+import msgspec
+
+from trading.identifiers import (
+    ClientOrderId,
+    InstrumentId,
+    MachineName,
+    StreamName,
+    VenueOrderId,
+)
 from trading.messages import Message
 from trading.reports import MassStatus, OrderStatusReport
 
@@ -96,6 +104,44 @@ class QueryFailed(Outcome, frozen=True, kw_only=True):
     """A query or a cancel-all got no answer; asking again is harmless."""
 
     query: str
+    reason: str
+
+
+class ModelAnswer(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What a model said of one instrument.
+
+    Attributes
+    ----------
+    model : str
+        `name@version`.
+    data_cutoff : int
+        Close of the last bar that the model was trained on (ns UTC).
+    expected_return, deviation : float
+        Simple return over the horizon and its standard deviation (fractions).
+    quantiles : tuple of float
+        Of the simple return over the horizon, at `prediction.LEVELS`.
+    """
+
+    instrument_id: InstrumentId
+    model: str
+    provider: str
+    data_cutoff: int
+    expected_return: float
+    deviation: float
+    quantiles: tuple[float, ...] = ()
+
+
+class ModelAnswered(Outcome, frozen=True, kw_only=True):
+    """`sequence` is that of the question; instruments may be missing."""
+
+    sequence: int
+    answers: tuple[ModelAnswer, ...]
+
+
+class ModelFailed(Outcome, frozen=True, kw_only=True):
+    """No usable answer: the model raised, said nonsense, could not be reached, or took too long."""
+
+    sequence: int
     reason: str
 
 

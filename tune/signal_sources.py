@@ -4,7 +4,7 @@ Nothing is invented silently: what stands in for a missing source says so in a n
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import polars as pl
 from actors.storage.signal_rows import ns_of
 from trading.errors import DataError, UsageError
 from trading.forecasting.forecaster import with_forecast
-from trading.forecasting.registry import DEFAULT, build_forecaster
+from trading.forecasting.registry import DEFAULT
 from trading.identifiers import symbol_of
 from trading.indicators.returns import simple_returns
 from trading.indicators.rolling import FloatArray, rolling_std
@@ -28,6 +28,7 @@ from trading.strategies.signals import (
     SENTIMENT,
 )
 from trading.strategies.strategy import Bars
+from tune.forecasters import Forecasters
 
 TONE_BARS = 63
 DISCLOSURE_DAYS = 45
@@ -42,17 +43,20 @@ class SignalSources:
     Attributes
     ----------
     forecaster : str
-        Name of an installed forecaster.
+        Name of an installed forecaster, or of a registered model.
     sentiment : str
         CSV or Parquet file `time,symbol,score`; empty for the tone of the prices themselves.
     holdings : str
         CSV or Parquet file `report_date,disclosed_date,symbol` and `value`, `shares` or `weight`; empty
         for the holdings of the momentum strategy, disclosed every quarter as a 13F filer would.
+    forecasters : Forecasters
+        What the name of a forecaster means.
     """
 
     forecaster: str = DEFAULT
     sentiment: str = ""
     holdings: str = ""
+    forecasters: Forecasters = field(default_factory=Forecasters)
 
 
 def with_signals(
@@ -70,10 +74,9 @@ def with_signals(
     wanted = set(names) - set(bars.signals)
     notes = []
     if wanted & {FORECAST_RETURN, FORECAST_DEVIATION}:
-        bars = with_forecast(bars, build_forecaster(sources.forecaster))
-        notes.append(
-            f"Forecasts: {sources.forecaster}, fitted at each month's start on the bars before it."
-        )
+        forecaster, note = sources.forecasters.build(sources.forecaster)
+        bars = with_forecast(bars, forecaster)
+        notes.append(note)
     if SENTIMENT in wanted:
         bars, note = _with_sentiment(bars, sources.sentiment)
         notes.append(note)

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
+from actors.models.manifest import ModelManifest
 from actors.models.session import ModelSession
 from actors.storage.kinds import interval_ns
 from trading.errors import ForecastInvalid, ForecastRefused
+from trading.forecasting.aggregation import Method, aggregate
 from trading.forecasting.forecast import Forecast, quantiles_by_level
 from trading.forecasting.history import History, inputs_of
+from trading.forecasting.prediction import Prediction
 from trading.indicators.periods import IntArray
 from trading.strategies.signals import FORECAST_DEVIATION, FORECAST_RETURN
 
@@ -42,24 +46,92 @@ def forecast_histories(
         If the model answers what cannot be a forecast.
     """
     manifest = session.manifest
-    check_horizon(horizon, manifest.horizon, manifest.reference)
     started = clock()
-    inputs = inputs_of(histories, manifest.input_size, manifest.features)
-    prediction = session.predict(inputs)
+    prediction = _predict(session, histories, horizon)
+    found = _forecasts(prediction, histories, horizon, manifest, valid_bars)
+    latency_ms = (clock() - started) / 1e6
+    return [
+        replace(
+            each,
+            provider=session.provider,
+            is_fallback=session.is_fallback,
+            latency_ms=latency_ms,
+        )
+        for each in found
+    ]
+
+
+def forecast_together(
+    sessions: Sequence[ModelSession],
+    histories: Sequence[History],
+    horizon: int,
+    clock: Callable[[], int],
+    method: Method,
+    *,
+    valid_bars: int = 1,
+) -> list[Forecast]:
+    """Return what several models say together of each history; version 0 of a model that is named after them.
+
+    "weighted" weighs a model by the CRPS of its evaluation. Other parameters are those of `forecast_histories`.
+
+    Raises
+    ------
+    ForecastRefused, ForecastInvalid
+        As `forecast_histories`, naming the model.
+    UsageError
+        If there is no such method, or a model was not evaluated and the method needs it.
+    """
+    started = clock()
+    manifests = [session.manifest for session in sessions]
+    members = {
+        session.manifest.reference: _predict(session, histories, horizon) for session in sessions
+    }
+    losses = {m.reference: m.metrics["crps"] for m in manifests if "crps" in m.metrics}
+    together = aggregate(method, members, losses=losses)
+    found = _forecasts(together, histories, horizon, manifests[0], valid_bars)
+    latency_ms = (clock() - started) / 1e6
+    return [
+        replace(
+            each,
+            model=f"{method}({', '.join(members)})",
+            version=0,
+            provider=", ".join(dict.fromkeys(session.provider for session in sessions)),
+            is_fallback=any(session.is_fallback for session in sessions),
+            data_cutoff=max(manifest.data.last_ts for manifest in manifests),
+            latency_ms=latency_ms,
+        )
+        for each in found
+    ]
+
+
+def _predict(session: ModelSession, histories: Sequence[History], horizon: int) -> Prediction:
+    manifest = session.manifest
+    check_horizon(horizon, manifest.horizon, manifest.reference)
+    prediction = session.predict(inputs_of(histories, manifest.input_size, manifest.features))
+    return Prediction(prediction.log_returns[:, :horizon], prediction.scale)
+
+
+def _forecasts(
+    prediction: Prediction,
+    histories: Sequence[History],
+    horizon: int,
+    manifest: ModelManifest,
+    valid_bars: int,
+) -> list[Forecast]:
+    """Return the forecasts but for who computed them and how long it took."""
     signals = prediction.signals(horizon)
     expected, deviation = signals[FORECAST_RETURN], signals[FORECAST_DEVIATION]
-    prices = prediction.prices(inputs["close"][:, -1])[:, :horizon]
+    with np.errstate(over="ignore"):
+        prices = prediction.prices(np.array([history.close[-1] for history in histories]))
     if not (np.isfinite(prices).all() and np.isfinite(expected).all()):
         raise ForecastInvalid(f"Model {manifest.reference} answered what is no price or no spread.")
-    latency_ms = (clock() - started) / 1e6
     bar_ns = interval_ns(manifest.bar)
     return [
         Forecast(
             symbol=history.symbol,
             model=manifest.name,
             version=manifest.version,
-            provider=session.provider,
-            is_fallback=session.is_fallback,
+            provider="",
             horizon=horizon,
             as_of=int(history.ts[-1]),
             data_cutoff=manifest.data.last_ts,
@@ -68,7 +140,7 @@ def forecast_histories(
             quantiles=quantiles_by_level(prices[row]),
             expected_return=float(expected[row]),
             deviation=float(deviation[row]),
-            latency_ms=latency_ms,
+            latency_ms=0.0,
         )
         for row, history in enumerate(histories)
     ]

@@ -13,6 +13,7 @@ DELAYS_NS: dict[str, tuple[int, int]] = {
     "fact": (50 * US, 20 * MS),
     "venue": (200 * US, 40 * MS),
     "report": (200 * US, 80 * MS),
+    "model": (1 * MS, 150 * MS),
 }
 """Least and greatest transit time of each kind of message."""
 
@@ -74,6 +75,24 @@ PROFILES = (
     ),
 )
 """Faults 1 to 9, 16, 18, 19 and 23 of the reliability rules, alone and together."""
+
+FORECAST_PROFILES = (
+    Profile("model is late"),
+    Profile("model fails and hangs", lost={"model": 0.2, "answer": 0.3}),
+    Profile(
+        "model is killed",
+        crashes={"receive": 0.03, "effect": 0.03},
+        crash_kinds=("forecast",),
+    ),
+    Profile(
+        "model, strategies and journal in trouble",
+        lost={"model": 0.1, "answer": 0.1, "fact": 0.1, "publish": 0.02},
+        crashes={"receive": 0.01, "effect": 0.005, "before_append": 0.005, "after_append": 0.005},
+        crash_kinds=("forecast", "strategy"),
+        disk_full=True,
+    ),
+)
+"""What happens to a source of forecasts. A lost `model` never answers, a lost `answer` is an error."""
 
 
 class SeededFaults:

@@ -5,7 +5,7 @@ the deaths. Every run ends in a calm phase in which nothing goes wrong any more;
 the exchange's must agree, and a second restart must change nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -20,7 +20,8 @@ from actors.local_bus import LocalBus
 from actors.runner import Runner
 from actors.simulation.memory_journal import Disk, MemoryJournal
 from actors.simulation.mischief import KILL_GRACE_NS, Mischief
-from actors.simulation.seeded_faults import PROFILES, SeededFaults
+from actors.simulation.seeded_faults import PROFILES, Profile, SeededFaults
+from actors.simulation.simulated_model import SimulatedModel
 from trading.codec import decode
 from trading.commands import SubmitOrder
 from trading.events import Event, OrderRejected, OrderSubmitted
@@ -36,6 +37,7 @@ from trading.identifiers import (
 )
 from trading.machine import Machine
 from trading.risk.limits import RiskLimits
+from trading.strategies.strategy import Strategy
 from trading.values import NANOS_PER_SECOND, OrderStatus
 
 SECRET = b"simulated secret, known to all.."
@@ -130,18 +132,38 @@ def blueprint_for(seed: int, days: int) -> Blueprint:
 
 
 class Simulation:
-    """Builds the hosts of one blueprint on a LocalBus: one host per machine."""
+    """Builds the hosts of one blueprint on a LocalBus: one host per machine.
 
-    def __init__(self, seed: int, days: int = 40) -> None:
+    Parameters
+    ----------
+    profile : Profile or None
+        What goes wrong; None takes the one of the seed.
+    blueprint : Blueprint or None
+        What trades; None takes `blueprint_for`.
+    strategies : mapping of StrategyId to Strategy
+        Strategies that are there already; the others are built by name.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        days: int = 40,
+        *,
+        profile: Profile | None = None,
+        blueprint: Blueprint | None = None,
+        strategies: Mapping[StrategyId, Strategy] | None = None,
+    ) -> None:
         self.seed = seed
-        self.blueprint = blueprint_for(seed, days)
+        self.blueprint = blueprint or blueprint_for(seed, days)
+        self._strategies = strategies
         self.disk = Disk(ample=frozenset({StreamName(self.blueprint.name("exchange"))}))
         names = self.blueprint.machines()
-        profile = PROFILES[seed % len(PROFILES)]
+        profile = profile or PROFILES[seed % len(PROFILES)]
         self.faults = SeededFaults(
             profile, seed, {str(name): (machine_kind(name),) for name in names}
         )
         self.bus = LocalBus(START_NS, self.faults)
+        self.bus.answer = SimulatedModel(self.faults).answer
         for name in names:
             self.bus.add_host(str(name), frozenset({name}), self._runner_maker(name))
         self.mischief = Mischief(
@@ -188,7 +210,7 @@ class Simulation:
     # -- pieces
 
     def _runner_maker(self, name: MachineName) -> Callable[[], Runner]:
-        factory = build(self.blueprint, name, SECRET, _prices())
+        factory = build(self.blueprint, name, SECRET, _prices(), self._strategies)
         host = str(name)
 
         def make() -> Runner:
@@ -270,7 +292,7 @@ class Simulation:
             living.validate()
             if living.stream is None:
                 continue
-            again = build(self.blueprint, name, SECRET, _prices())()
+            again = build(self.blueprint, name, SECRET, _prices(), self._strategies)()
             for stream in (living.stream, *living.follows):
                 for record in journal.read(stream):
                     event = decode(record.payload)

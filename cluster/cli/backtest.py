@@ -13,9 +13,11 @@ from cluster.cli.strategy_inputs import (
     ForecasterOption,
     HoldingsOption,
     ParamOption,
+    RetrainOption,
     SentimentOption,
     parameters_of,
     prices_of_source,
+    sources_of,
 )
 from trading.backtest.settings import Execution
 
@@ -86,6 +88,7 @@ def backtest(
     ] = None,
     long_only: Annotated[bool, typer.Option("--long-only", help="Cut short weights to 0.")] = False,
     forecaster: ForecasterOption = FORECASTER,
+    retrain: RetrainOption = "",
     sentiment: SentimentOption = "",
     holdings: HoldingsOption = "",
     report: Annotated[
@@ -103,7 +106,6 @@ def backtest(
     from cluster.cli import event_backtest
     from trading.backtest.settings import BacktestSettings, Costs, Exits, Limits
     from trading.errors import UsageError
-    from tune.signal_sources import SignalSources
 
     if gear is Gear.EVENT:
         event_backtest.require_honoured(ctx)
@@ -126,7 +128,7 @@ def backtest(
         )
     except ValueError as error:
         raise UsageError(f"{error}.") from None
-    sources = SignalSources(forecaster, sentiment, holdings)
+    sources = sources_of(config_of(config), forecaster, sentiment, holdings, retrain, quiet=quiet)
     if gear is Gear.EVENT:
         market = event_backtest.market_of_source(
             ctx, config_of(config), data, symbols, (start, end)

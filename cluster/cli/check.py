@@ -6,7 +6,14 @@ import typer
 
 from cluster.cli.laboratory_options import DataOption, FromOption, SymbolsOption, ToOption
 from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
-from cluster.cli.strategy_inputs import ParamOption, parameters_of, prices_of_source
+from cluster.cli.strategy_inputs import (
+    FORECASTER,
+    ForecasterOption,
+    ParamOption,
+    parameters_of,
+    prices_of_source,
+    sources_of,
+)
 from cluster.exit_codes import ExitCode
 
 BARS = 1_500
@@ -23,6 +30,7 @@ def check(
     symbols: SymbolsOption = "",
     start: FromOption = "",
     end: ToOption = "",
+    forecaster: ForecasterOption = FORECASTER,
     thorough: Annotated[
         bool, typer.Option("--thorough", help="Compare live with batch at every bar.")
     ] = False,
@@ -36,15 +44,17 @@ def check(
     """
     from cluster.cli.meter import meter
     from cluster.cli.output import note, print_json, print_table
-    from tune.signal_sources import SignalSources, with_signals
+    from tune.signal_sources import with_signals
     from tune.user_strategy import load_strategy
     from tune.verdict.verdict import CHECKS, judge
 
     guest = load_strategy(strategy, parameters_of(param or []))
-    bars = prices_of_source(config_of(config), data, symbols, (start, end)).bars
+    settings = config_of(config)
+    bars = prices_of_source(settings, data, symbols, (start, end)).bars
     if not start and not end:
         bars = bars.rows(max(0, len(bars) - max(BARS, 2 * guest.lookback)), len(bars))
-    told, notes = with_signals(bars, getattr(guest, "NEEDS", ()), SignalSources())
+    sources = sources_of(settings, forecaster, "", "", "", quiet=quiet)
+    told, notes = with_signals(bars, getattr(guest, "NEEDS", ()), sources)
     with meter("Checks", len(CHECKS), plain=as_json, quiet=quiet) as show:
         verdict = judge(strategy, guest, told, is_thorough=thorough, on_check=show)
     if as_json:

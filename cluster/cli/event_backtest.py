@@ -122,7 +122,8 @@ def through_the_order_path(
     for name, one in strategies.items():
         try:
             if isinstance(market, Recording):
-                runs.append(replay_events(name, one, market, settings, sources.forecaster))
+                build = sources.forecasters.build_live
+                runs.append(replay_events(name, one, market, settings, sources.forecaster, build))
             else:
                 runs.append(run_events(name, one, market, settings, sources))
         except ConfigError as error:

@@ -22,7 +22,7 @@ def stamp_of(now_ns: int) -> str:
 def with_fresh_folder(config: "Config", now_ns: int) -> "Config":
     """Return `config` with a state folder and a journal that nobody has used yet.
 
-    The cluster secret stays where it was.
+    The cluster secret and the models stay where they were.
 
     Raises
     ------
@@ -70,9 +70,12 @@ def sqlite_folder(journal: str) -> Path | None:
 
 
 def _in_folder(config: "Config", folder: Path) -> "Config":
+    from cluster.models import models_url
+
     journal = f"sqlite://{quote(str(folder / _JOURNAL))}"
     cluster = config.cluster.model_copy(update={"state_dir": folder, "journal": journal})
-    return config.model_copy(update={"cluster": cluster})
+    models = config.models.model_copy(update={"folder": models_url(config)})
+    return config.model_copy(update={"cluster": cluster, "models": models})
 
 
 def _last_write(folder: Path) -> int:

@@ -117,7 +117,7 @@ def material_of(
         If the strategy, the source, a symbol, a date or a file of signals is wrong.
     """
     from actors.feeds.sources import SP500
-    from cluster.cli.strategy_inputs import FORECASTER, prices_of_source
+    from cluster.cli.strategy_inputs import prices_of_source
     from tune.objective import needs_of
     from tune.signal_sources import with_signals
 
@@ -127,13 +127,23 @@ def material_of(
     given = {
         "from": span[0],
         "to": span[1],
-        "forecaster": "" if sources.forecaster == FORECASTER else sources.forecaster,
+        "forecaster": _forecaster_of(sources),
         "sentiment": sources.sentiment,
         "holdings": sources.holdings,
     }
     words = [data, symbols, *(f"{name} {value}" for name, value in given.items() if value)]
     told = (*notes, SURVIVORS) if data == SP500 else notes
     return Material(bars, prices.quoted, " ".join(word for word in words if word), told)
+
+
+def _forecaster_of(sources: "SignalSources") -> str:
+    """Return who forecasts, with the version of a model; empty for the default."""
+    from cluster.cli.strategy_inputs import FORECASTER
+
+    forecasters = sources.forecasters
+    if sources.forecaster == FORECASTER and not forecasters.retrain:
+        return ""
+    return forecasters.described(sources.forecaster)
 
 
 def settings_of(cost_bps: float) -> "BacktestSettings":

@@ -42,12 +42,12 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         typer.echo(f"{registry.url} holds no model; make one with `trader train nhits`.")
         return
     print_table(
-        ("model", "part", "kind", "bars", "CRPS", "naive CRPS", "beats naive", "data until",
+        ("model", "part", "kind", "reads", "ahead", "CRPS", "naive CRPS", "beats naive", "data until",
          "alarms"),
         [
             (
                 row["reference"], _part_and_share(row), row["kind"],
-                f"{row['input_size']} > {row['horizon']}", _score(row["crps"]),
+                row["input_size"], row["horizon"], _score(row["crps"]),
                 _score(row["naive_crps"]), "yes" if row["beats_naive"] else "no",
                 day(row["data_cutoff"]), len(row["alerts"]) or "-",
             )
@@ -62,8 +62,6 @@ def show(
 ) -> None:
     """Show the card of a version: what it is, how well it did beside the baselines, where it came from."""
     from cluster.cli.output import note, print_facts, print_json
-    from cluster.cli.wording import moment
-    from tune.train.card import card_of
 
     registry = _registry(config)
     manifest = registry.manifest(reference)
@@ -74,13 +72,13 @@ def show(
         part = aliases.part_of(manifest.version)
         print_json({"part": part, "lineage": line, "in_service": report, "manifest": manifest})
         return
-    typer.echo(card_of(manifest))
+    from tune.train.card import card_of
+
+    _print_markdown(card_of(manifest))
     print_facts(
         {
             "Part": aliases.part_of(manifest.version) or "none",
             "Lineage": " > ".join(line),
-            "Files": ", ".join(f"{f.name} ({f.size_bytes:,} bytes)" for f in manifest.files),
-            "Made (UTC)": moment(manifest.created_at),
             "In service": "nothing seen yet" if report is None else _seen(report.coverage),
         }
     )
@@ -91,9 +89,7 @@ def show(
 @app.command()
 def promote(
     reference: ReferenceArgument,
-    part: Annotated[
-        str, typer.Argument(metavar="PART", help="champion, challenger or archived.")
-    ],
+    part: Annotated[str, typer.Argument(metavar="PART", help="champion, challenger or archived.")],
     why: WhyOption = "",
     force: Annotated[
         bool,
@@ -114,7 +110,10 @@ def promote(
 
 @app.command()
 def rollback(
-    name: NameArgument, why: WhyOption = "", config: ConfigOption = None, as_json: JsonOption = False
+    name: NameArgument,
+    why: WhyOption = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the champion before the present one champion again."""
     registry = _registry(config)
@@ -130,7 +129,9 @@ def split(
     name: NameArgument,
     shares: Annotated[
         list[str] | None,
-        typer.Argument(metavar="VERSION=SHARE...", help="3=0.9 4=0.1; none gives all to the champion."),
+        typer.Argument(
+            metavar="VERSION=SHARE...", help="3=0.9 4=0.1; none gives all to the champion."
+        ),
     ] = None,
     why: WhyOption = "",
     config: ConfigOption = None,
@@ -146,9 +147,7 @@ def split(
 
 
 @app.command()
-def history(
-    name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False
-) -> None:
+def history(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every decision on a model: who gave which version which part, when and why."""
     from cluster.cli.output import print_json, print_table
     from cluster.cli.wording import moment
@@ -249,6 +248,19 @@ def _score(value: float | None) -> str:
 def _seen(coverage: dict[str, float]) -> str:
     shares = (f"{float(level):.0%} interval held {share:.0%}" for level, share in coverage.items())
     return ", ".join(shares) or "nothing seen yet"
+
+
+def _print_markdown(text: str) -> None:
+    """Print for a reader on a terminal, and as it is for everybody else."""
+    import sys
+
+    if not sys.stdout.isatty():
+        typer.echo(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))
 
 
 def _lineage(registry: "ModelRegistry", manifest: "ModelManifest") -> list[str]:

@@ -156,7 +156,20 @@ def _facts(config: "Config", snapshot: "ClusterSnapshot") -> dict[str, object]:
         "drawdown": percent(ledger.get("drawdown")),
         "open orders": len(broker["open_orders"]) if broker else "broker is down",
         "tick to order": f"p50 {_micros(latency.p50)}, p99 {_micros(latency.p99)}",
-    }
+    } | _forecasts(snapshot)
+
+
+def _forecasts(snapshot: "ClusterSnapshot") -> dict[str, object]:
+    """One line for each source of forecasts: whom it asks, and how its questions ended."""
+    lines: dict[str, object] = {}
+    for name, view in snapshot.machines.items():
+        kind, _, source = name.partition(":")
+        if kind == "forecast":
+            counts = ", ".join(
+                f"{view[count]:,} {count}" for count in ("asked", "published", "late", "failed")
+            )
+            lines[f"forecasts {source}"] = f"{view['answered_by'] or view['model']}: {counts}"
+    return lines
 
 
 def _switch(broker: Any) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from cluster.config import Config
     from tune.prices import Prices
+    from tune.signal_sources import SignalSources
 
 ParamOption = Annotated[
     list[str] | None,
@@ -16,7 +17,20 @@ ParamOption = Annotated[
 ]
 FORECASTER = "autoregression"
 ForecasterOption = Annotated[
-    str, typer.Option("--forecaster", metavar="NAME", help="autoregression or drift.")
+    str,
+    typer.Option(
+        "--forecaster",
+        metavar="NAME",
+        help="autoregression, drift, a model (nhits, nhits@3), or with --retrain a kind of model.",
+    ),
+]
+RetrainOption = Annotated[
+    str,
+    typer.Option(
+        "--retrain",
+        metavar="12m",
+        help="Train the forecaster again so often on the past alone; needs the extra `train`.",
+    ),
 ]
 SentimentOption = Annotated[
     str, typer.Option("--sentiment", metavar="FILE", help="time,symbol,score (-1 to 1).")
@@ -27,6 +41,27 @@ HoldingsOption = Annotated[
         "--holdings", metavar="FILE", help="report_date,disclosed_date,symbol,value to mirror."
     ),
 ]
+
+
+def sources_of(
+    config: "Config", forecaster: str, sentiment: str, holdings: str, retrain: str, *, quiet: bool
+) -> "SignalSources":
+    """Return where a run's signals come from; what is trained on the way is kept for the next run."""
+    from cluster.cli.output import note
+    from cluster.models import model_access
+    from tune.forecasters import Forecasters
+    from tune.signal_sources import SignalSources
+
+    def tell(number: int, of: int) -> None:
+        note(f"Training {number} of {of}: {forecaster}", quiet=quiet)
+
+    forecasters = Forecasters(
+        models=model_access(config),
+        retrain=retrain,
+        kept=str(config.cluster.state_dir / "walk_forward"),
+        on_training=tell,
+    )
+    return SignalSources(forecaster, sentiment, holdings, forecasters)
 
 
 def parameters_of(texts: list[str]) -> dict[str, Any]:

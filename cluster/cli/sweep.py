@@ -31,9 +31,11 @@ from cluster.cli.strategy_inputs import (
     FORECASTER,
     ForecasterOption,
     HoldingsOption,
+    RetrainOption,
     SentimentOption,
     fixed_parameters,
     nearest,
+    sources_of,
 )
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def sweep(
     end: ToOption = "",
     cost_bps: CostOption = 1.0,
     forecaster: ForecasterOption = FORECASTER,
+    retrain: RetrainOption = "",
     sentiment: SentimentOption = "",
     holdings: HoldingsOption = "",
     name: NameOption = "",
@@ -91,7 +94,6 @@ def sweep(
     from cluster.cli.output import note
     from tune.batch import SweepPlan
     from tune.report.sweep_report import sweep_findings, write_sweep_report
-    from tune.signal_sources import SignalSources
     from tune.sweep import sweep as carry_out
 
     values = grid_values(strategy, ctx.args)
@@ -107,7 +109,7 @@ def sweep(
         settings=settings_of(cost_bps),
     )
     points = len(plan.grid)
-    sources = SignalSources(forecaster, sentiment, holdings)
+    sources = sources_of(settings, forecaster, sentiment, holdings, retrain, quiet=quiet)
     material = material_of(settings, strategy, fixed, data, symbols, (start, end), sources)
     is_over = is_finished(store, run)
     if is_over:

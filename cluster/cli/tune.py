@@ -32,8 +32,10 @@ from cluster.cli.strategy_inputs import (
     FORECASTER,
     ForecasterOption,
     HoldingsOption,
+    RetrainOption,
     SentimentOption,
     fixed_parameters,
+    sources_of,
 )
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ def tune(
     end: ToOption = "",
     cost_bps: CostOption = 1.0,
     forecaster: ForecasterOption = FORECASTER,
+    retrain: RetrainOption = "",
     sentiment: SentimentOption = "",
     holdings: HoldingsOption = "",
     name: NameOption = "",
@@ -119,7 +122,6 @@ def tune(
     from cluster.cli.output import note
     from tune.report.search_report import search_findings, write_search_report
     from tune.search import SearchPlan, optimise, space_of, with_fixed
-    from tune.signal_sources import SignalSources
     from tune.space import to_record
     from tune.suggestions import Algorithm as Suggesting
     from tune.tuner import Halving
@@ -129,7 +131,7 @@ def tune(
     run = run_name(store, strategy, name, resume)
     fixed = fixed_parameters(strategy, param or [])
     space = with_fixed(space_of(strategy), fixed)
-    sources = SignalSources(forecaster, sentiment, holdings)
+    sources = sources_of(settings, forecaster, sentiment, holdings, retrain, quiet=quiet)
     material = material_of(settings, strategy, fixed, data, symbols, (start, end), sources)
     plan = SearchPlan(
         objective=_objective(

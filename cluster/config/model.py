@@ -25,7 +25,17 @@ from cluster.config.sections import (
     UserPath,
 )
 
-MACHINE_KINDS = ("replay", "exchange", "feed", "book", "strategy", "risk", "broker", "ledger")
+MACHINE_KINDS = (
+    "replay",
+    "exchange",
+    "feed",
+    "book",
+    "forecast",
+    "strategy",
+    "risk",
+    "broker",
+    "ledger",
+)
 
 
 class ClusterConfig(Section):
@@ -332,7 +342,8 @@ class StrategyConfig(Section):
     params: dict[str, Any] = Field(default={}, description="Parameters of the strategy.")
     forecaster: str = Field(
         default="autoregression",
-        description="Who forecasts for a strategy that needs it: `autoregression`, `drift`, or yours.",
+        description="Who forecasts for a strategy that needs it: `autoregression`, `drift`, yours, or a "
+        "registered model such as `nhits@champion`.",
     )
     signals: dict[str, Name] = Field(
         default={},

@@ -318,3 +318,53 @@ def test_shared_stream_is_followed_without_a_lease() -> None:
         m.reason for m in counter(runner, "follower:f").seen if isinstance(m, KillSwitchTripped)
     ]
     assert reasons == ["again"]  # the first was folded at the start
+
+
+class Announcer(Tripper):
+    """Appends several facts to a shared stream at once."""
+
+    def handle(self, message: Message, now: int) -> list[Effect]:
+        self.seen.append(message)
+        if not isinstance(message, RequestBars):
+            return []
+        first, *more = (KillSwitchTripped(actor="a", reason=str(i)) for i in range(3))
+        return [AppendShared(KILL, first, tuple(more))]
+
+
+def announcing(disk: Disk) -> Runner:
+    follower = MachineName("follower:f")
+    return Runner(
+        {ASK.to: Announcer, follower: lambda: Counter(follower, None, (KILL,))},
+        MemoryJournal(disk),
+        "test",
+    )
+
+
+def reasons(runner: Runner) -> list[str]:
+    seen = counter(runner, "follower:f").seen
+    return [m.reason for m in seen if isinstance(m, KillSwitchTripped)]
+
+
+def test_shared_facts_are_followed_here_at_once_and_announced_to_other_processes() -> None:
+    disk = Disk()
+    runner = announcing(disk)
+    runner.start(0)
+    out = runner.deliver([ASK], 2)
+    assert reasons(runner) == ["0", "1", "2"]
+    facts = [item for item in out if isinstance(item, Fact)]
+    assert [(fact.stream, fact.seq) for fact in facts] == [(KILL, 1), (KILL, 2), (KILL, 3)]
+    runner.tick(3 + FOLLOW_POLL_NS)
+    assert reasons(runner) == ["0", "1", "2"]
+
+
+def test_shared_facts_of_one_effect_are_there_together_or_not_at_all() -> None:
+    disk = Disk()
+    runner = announcing(disk)
+    runner.start(0)
+    disk.is_full = True
+    assert runner.deliver([ASK], 1) == []
+    assert KILL not in disk.records
+    disk.is_full = False
+    runner.deliver([ASK], 2)
+    assert len(disk.records[KILL]) == 3
+    assert reasons(runner) == ["0", "1", "2"]

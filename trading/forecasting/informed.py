@@ -4,7 +4,7 @@ The forecast is made where the decision is, so nothing is late and no message ca
 gear and a backtest see the same numbers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trading.errors import ConfigError
@@ -42,6 +42,7 @@ def live_strategy(
     parameters: Mapping[str, object],
     forecaster: str = DEFAULT,
     signals: Mapping[str, str] | None = None,
+    build: Callable[[str], Forecaster] = build_forecaster,
 ) -> tuple[Strategy, Mapping[str, str]]:
     """Return an installed strategy as it trades, and the source of each kind of fact that it reads.
 
@@ -52,6 +53,8 @@ def live_strategy(
     ----------
     signals : mapping of kind to source
         Sources of published facts, also of those that the strategy can do without.
+    build : function from a name to a Forecaster
+        By default those that are installed; a room above knows the registered models too.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def live_strategy(
         )
     needs = set(getattr(strategy, "NEEDS", ()))
     if needs & FORECASTS and "forecast" not in sources:
-        strategy, needs = Informed(strategy, build_forecaster(forecaster)), needs - FORECASTS
+        strategy, needs = Informed(strategy, build(forecaster)), needs - FORECASTS
     for published, names in SIGNALS_OF.items():
         if needs & set(names):
             sources.setdefault(published, published)

@@ -48,6 +48,8 @@ class BarStrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
         Who answers `RequestBars`.
     signals : mapping of kind to source
         What the strategy reads of what is published (`trading.strategies.published`).
+    forecaster : str
+        Who forecasts beside it, with the version of a model; empty for nobody.
     """
 
     strategy_id: StrategyId
@@ -57,6 +59,7 @@ class BarStrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...]
     history: MachineName
     signals: Mapping[str, str] = {}
+    forecaster: str = ""
 
 
 class BarStrategy:
@@ -140,6 +143,7 @@ class BarStrategy:
             "decided": self._decided,
             "is_risk_up": self._is_risk_up,
             "disabled": self._disabled,
+            "forecaster": self.config.forecaster,
             "positions": {str(k): v for k, v in sorted(self._orders.positions.items()) if v},
             "open_orders": len(self._orders.open_orders),
             "in_flight": self._orders.in_flight_count,

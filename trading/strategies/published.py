@@ -2,6 +2,8 @@
 
 A fact counts from the moment that it became known (`ts_event`): row t of a signal is made of what was known when bar
 t closed. One that arrives after the decision at that bar is counted as late and is there for the next decision.
+A forecast is never traded on after its `expires_at`: one that expired on its way is discarded, one that expires while
+it is the newest leaves its instrument without a forecast; both are counted as stale.
 Whether the facts come from a live stream or from a file of the past, the rows are the same.
 """
 
@@ -61,7 +63,15 @@ def problem_of(fact: SignalPublished) -> str:
 
 
 class Rows(Protocol):
-    """Facts of one kind, and the rows that they make."""
+    """Facts of one kind, and the rows that they make.
+
+    Attributes
+    ----------
+    stale : int
+        Facts that had expired when the newest row wanted them, each counted once.
+    """
+
+    stale: int
 
     def add(self, fact: Any) -> None: ...
 
@@ -72,6 +82,7 @@ class Tones:
     """SENTIMENT: the newest score since the bar before; NaN when nothing was written."""
 
     def __init__(self, instrument_ids: Sequence[InstrumentId]) -> None:
+        self.stale = 0
         self._column = {name: i for i, name in enumerate(instrument_ids)}
         self._facts: list[SentimentPublished] = []
 
@@ -94,7 +105,10 @@ class Forecasts:
     """FORECAST_RETURN and FORECAST_DEVIATION: the newest forecast of an instrument until it expires."""
 
     def __init__(self, instrument_ids: Sequence[InstrumentId]) -> None:
+        self.stale = 0
         self._facts: list[list[ForecastPublished]] = [[] for _ in instrument_ids]
+        self._missed: dict[int, ForecastPublished] = {}
+        """The stale forecast of an instrument that was counted last."""
         self._column = {name: i for i, name in enumerate(instrument_ids)}
 
     def add(self, fact: ForecastPublished) -> None:
@@ -116,7 +130,15 @@ class Forecasts:
                 ):
                     array[known:expired, column] = float(value)
                     array[expired:, column] = np.nan
+            self._count_stale(column, int(ts[-1]))
         return {FORECAST_RETURN: expected, FORECAST_DEVIATION: deviation}
+
+    def _count_stale(self, column: int, now: int) -> None:
+        known = bisect_right(self._facts[column], now, key=_moment)
+        newest = self._facts[column][known - 1] if known else None
+        if newest and newest.expires_at < now and newest is not self._missed.get(column):
+            self._missed[column] = newest
+            self.stale += 1
 
 
 class Leader:
@@ -127,6 +149,7 @@ class Leader:
     """
 
     def __init__(self, instrument_ids: Sequence[InstrumentId]) -> None:
+        self.stale = 0
         self._column = {name: i for i, name in enumerate(instrument_ids)}
         self._trades: set[str] = set()
         self._quantity, self._price = np.zeros((2, len(self._column)))
@@ -175,14 +198,14 @@ class PublishedSignals:
     def __init__(self, sources: Mapping[str, str], instrument_ids: Sequence[InstrumentId]) -> None:
         self._sources = dict(sources)
         self._rows = {kind: _ROWS[kind](instrument_ids) for kind in sources}
-        self._counts = {"heard": 0, "late": 0, "invalid": 0}
+        self._counts = {"heard": 0, "late": 0, "invalid": 0, "stale": 0}
 
     @property
     def streams(self) -> tuple[StreamName, ...]:
         return tuple(signal_stream(source) for source in sorted(set(self._sources.values())))
 
     def apply(self, fact: SignalPublished, decided_at: int) -> None:
-        """Take a fact; one that is wrong is counted and has no effect.
+        """Take a fact; one that is wrong, or a forecast that has expired, is counted and has no effect.
 
         Parameters
         ----------
@@ -195,6 +218,9 @@ class PublishedSignals:
         self._counts["heard"] += 1
         if problem_of(fact):
             self._counts["invalid"] += 1
+            return
+        if isinstance(fact, ForecastPublished) and fact.expires_at <= decided_at:
+            self._counts["stale"] += 1
             return
         self._counts["late"] += fact.ts_event <= decided_at
         self._rows[kind].add(fact)
@@ -215,8 +241,9 @@ class PublishedSignals:
         return found
 
     def view(self) -> Mapping[str, int]:
-        """Return how many facts were heard, and of them how many were late or wrong."""
-        return dict(self._counts)
+        """Return how many facts were heard, and of them how many were late, wrong or stale."""
+        stale = self._counts["stale"] + sum(rows.stale for rows in self._rows.values())
+        return {**self._counts, "stale": stale}
 
 
 def _moment(fact: SignalPublished) -> int:

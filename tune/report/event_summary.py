@@ -1,5 +1,6 @@
 """One strategy through the event gear, and what came of it as figures."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import numpy as np
 
 from actors.feeds.sources import PriceTable
 from trading.errors import DataError
+from trading.forecasting.forecaster import Forecaster
 from trading.forecasting.informed import informed
 from trading.forecasting.registry import build_forecaster
 from trading.identifiers import StrategyId
@@ -55,9 +57,19 @@ def run_events(
 
 
 def replay_events(
-    name: str, strategy: Strategy, recording: Recording, settings: EventSettings, forecaster: str
+    name: str,
+    strategy: Strategy,
+    recording: Recording,
+    settings: EventSettings,
+    forecaster: str,
+    build: Callable[[str], Forecaster] = build_forecaster,
 ) -> EventRun:
     """Run one strategy alone through the order path that trades, over recorded quotes, trades and books.
+
+    Parameters
+    ----------
+    build : function from a name to a Forecaster
+        By default those that are installed.
 
     Raises
     ------
@@ -68,7 +80,7 @@ def replay_events(
     DataError
         If the record does not add up to two bars.
     """
-    told = informed(name, strategy, build_forecaster(forecaster))
+    told = informed(name, strategy, build(forecaster))
     result = run_event_replay(
         recording.events,
         recording.instruments,

@@ -197,7 +197,7 @@ def test_windows_that_move_on_see_the_rows_of_all_history(
 def test_wrong_fact_is_told_counted_and_without_effect(fact: SignalPublished, words: str) -> None:
     assert words in problem_of(fact)
     published = heard(fact)
-    assert published.view() == {"heard": 1, "late": 0, "invalid": 1}
+    assert published.view() == {"heard": 1, "late": 0, "invalid": 1, "stale": 0}
     for array in published.signals(times(10)).values():
         assert np.isnan(array).all()
 
@@ -224,3 +224,33 @@ def test_each_source_has_one_stream() -> None:
         "signals:x",
     )
     assert PublishedSignals({}, NAMES).streams == ()
+
+
+def test_forecast_that_expired_on_its_way_is_discarded_and_counted_as_stale() -> None:
+    published = PublishedSignals(ALL, NAMES)
+    published.apply(forecast(10, 20), decided_at=20)
+    assert published.view() == {"heard": 1, "late": 0, "invalid": 0, "stale": 1}
+    assert np.isnan(published.signals(times(10, 20, 30))[FORECAST_RETURN]).all()
+
+
+def test_late_forecast_that_has_not_expired_is_there_for_the_next_decision() -> None:
+    published = PublishedSignals(ALL, NAMES)
+    published.apply(forecast(10, 30), decided_at=20)
+    assert published.view() == {"heard": 1, "late": 1, "invalid": 0, "stale": 0}
+    assert published.signals(times(20, 30))[FORECAST_RETURN][-1, 0] == 0.01
+
+
+def test_forecast_that_expires_while_it_is_the_newest_is_counted_once() -> None:
+    published = heard(forecast(10, 20), forecast(10, 45, instrument_id=B))
+    for ts in (times(20), times(20, 30), times(30, 40)):
+        published.signals(ts)
+    assert published.view()["stale"] == 1
+    published.signals(times(40, 50))
+    assert published.view()["stale"] == 2
+
+
+def test_forecast_that_was_replaced_in_time_is_not_stale() -> None:
+    published = heard(forecast(10, 20), forecast(19, 29), forecast(28, 39))
+    for ts in (times(10), times(10, 20), times(20, 30)):
+        assert np.isfinite(published.signals(ts)[FORECAST_RETURN][-1, 0])
+    assert published.view() == {"heard": 3, "late": 0, "invalid": 0, "stale": 0}

@@ -1,0 +1,226 @@
+"""From settings to a running service on Ray Serve, and back to nothing. Ray is connected already."""
+
+import logging
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from serve.forecast import front, scaling
+from serve.forecast.settings import ServiceSettings
+from trading.errors import ConfigError
+
+APP = "forecasts"
+READY_WITHIN_S = 120.0
+DRAIN_S = 2.0
+"""A replica that is replaced stays reachable so long, until HAProxy has taken note."""
+HEALTH_CHECK_S = 2.0
+RETRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """A service that answers.
+
+    Attributes
+    ----------
+    handle : ray.serve.handle.DeploymentHandle
+        For callers inside Ray: `await handle.forecast.remote(question)`.
+    folder : Path
+        Files of HAProxy.
+    """
+
+    settings: ServiceSettings
+    handle: Any
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        return f"http://{host}:{self.settings.port}"
+
+    def stop(self) -> None:
+        """Let the replicas finish what they answer, then stop Serve; Ray goes on."""
+        from ray import serve as ray_serve
+
+        ray_serve.shutdown()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def running(settings: ServiceSettings) -> Iterator[RunningService]:
+    """Run the service for as long as the context lasts. See `start`."""
+    service = start(settings)
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def start(settings: ServiceSettings, *, short_way: bool = True) -> RunningService:
+    """Start the service and wait until it answers.
+
+    Parameters
+    ----------
+    short_way : bool
+        Let forecasts pass in front of Serve's own request handling; the bench measures what that spares.
+
+    Raises
+    ------
+    ConfigError
+        If it could be reached from outside, where anybody might ask and promote; or the port is in use.
+    """
+    require_loopback(settings.host)
+    require_free(settings.host, settings.port)
+    from ray import serve as ray_serve
+    from ray.serve.config import HTTPOptions
+    from ray.serve.schema import LoggingConfig
+
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    folder = Path(tempfile.mkdtemp(prefix="fc-", dir="/tmp"))  # short, for its sockets; 0700
+    environment = environment_of(settings, folder, short_way=short_way)
+    quiet = LoggingConfig(enable_access_log=False, log_level="WARNING")
+    try:
+        ray_serve.start(
+            http_options=HTTPOptions(host=settings.host, port=settings.port),
+            logging_config=quiet,
+            controller_options={"runtime_env": {"env_vars": environment}},
+        )
+        application = _application(settings, environment)
+        handle = ray_serve.run(application, name=APP, route_prefix="/", logging_config=quiet)
+    except BaseException:  # also Ctrl-C: nothing half-started stays behind
+        ray_serve.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return RunningService(settings, handle, folder)
+
+
+def require_loopback(host: str) -> None:
+    """Check that nobody outside this machine can ask: there is no authentication yet.
+
+    Raises
+    ------
+    ConfigError
+        If the host is any other address.
+    """
+    try:
+        is_inside = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_inside = False
+    if not is_inside:
+        raise ConfigError(
+            f"serve.host is {host!r}, which others can reach, and the service asks nobody who they are; "
+            "set it to 127.0.0.1 and put a proxy that authenticates in front."
+        )
+
+
+def require_free(host: str, port: int) -> None:
+    """Check that nothing listens on the port; HAProxy would share it with a stranger without a word.
+
+    Raises
+    ------
+    ConfigError
+        If something does.
+    """
+    with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:
+        if probe.connect_ex((host, port)) == 0:
+            raise ConfigError(
+                f"port {port} of {host} is in use; stop what listens there, or set serve.port (or --port)."
+            )
+
+
+def environment_of(
+    settings: ServiceSettings, folder: Path, *, short_way: bool = True
+) -> dict[str, str]:
+    """Return the environment of Serve's processes, for which Serve has no other settings.
+
+    - User code runs in the event loop of the replica, not in a second one beside it.
+    - HAProxy repeats a request whose replica died before it answered: a forecast changes nothing, and what does change
+      something is safe to ask twice.
+    - No log record and no metric per request; `/metrics` counts in the replica.
+    - Files and the admin socket lie in a folder of our own; the ports that listen beside the service are free ones.
+    """
+    environment = {
+        "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+        "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+        "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
+    }
+    if short_way:
+        environment["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = front.IMPORT_PATH
+    return environment | (
+        _haproxy(folder) if settings.ha_proxy else {"RAY_SERVE_ENABLE_HA_PROXY": "0"}
+    )
+
+
+def _haproxy(folder: Path) -> dict[str, str]:
+    stats, metrics, fallback = _free_ports(3)
+    return {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{folder}/admin.sock",
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/metrics.sock",
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
+        "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+        "RAY_SERVE_HAPROXY_RETRIES": str(RETRIES),
+        "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(DRAIN_S),
+    }
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _application(settings: ServiceSettings, environment: dict[str, str]) -> Any:
+    import ray
+    from ray import serve as ray_serve
+    from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, DeploymentActorConfig
+
+    from serve.forecast.board import NAME, Board
+    from serve.forecast.model_replica import ModelReplica
+
+    autoscaling = AutoscalingConfig(
+        min_replicas=settings.min_replicas,
+        max_replicas=max(settings.min_replicas, settings.max_replicas),
+        upscale_delay_s=5.0,
+        downscale_delay_s=120.0,
+        look_back_period_s=20.0,
+        policy=AutoscalingPolicy(policy_function=scaling.IMPORT_PATH),
+    )
+    deployment = ray_serve.deployment(ModelReplica).options(
+        name="ModelReplica",
+        autoscaling_config=autoscaling,
+        ray_actor_options={
+            "num_cpus": settings.num_cpus,
+            "num_gpus": settings.num_gpus,
+            "runtime_env": {"env_vars": environment},
+        },
+        max_ongoing_requests=1_000,
+        health_check_period_s=HEALTH_CHECK_S,
+        health_check_timeout_s=10.0,
+        graceful_shutdown_wait_loop_s=0.1,
+        graceful_shutdown_timeout_s=20.0,
+        deployment_actors=[
+            DeploymentActorConfig(
+                name=NAME, actor_class=ray.remote(Board), actor_options={"num_cpus": 0}
+            )
+        ],
+    )
+    return deployment.bind(settings)

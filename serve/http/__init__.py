@@ -1,0 +1,1 @@
+"""HTTP: routes, problems, and the way from raw bytes to a forecast and back."""

@@ -1,0 +1,47 @@
+"""The id of a request: the client's, or a new one. Every response names it."""
+
+import itertools
+import re
+import secrets
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = b"x-correlation-id"
+SERVE_HEADER = b"x-request-id"
+"""What Ray Serve itself names a request with."""
+_PLAIN = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_PROCESS = secrets.token_hex(6)
+_COUNT = itertools.count(1)
+
+
+def correlation_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return the id that the client gave, when it is plain, or a new one."""
+    given = dict(headers)
+    for header in (HEADER, SERVE_HEADER):
+        value = given.get(header, b"")
+        if _PLAIN.fullmatch(value):
+            return value.decode("ascii")
+    return f"{_PROCESS}-{next(_COUNT)}"
+
+
+class Correlation:
+    """Middleware: puts the id into `scope["state"]` and into the response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        found = correlation_id(scope["headers"])
+        scope.setdefault("state", {})["correlation_id"] = found
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (HEADER, found.encode("ascii"))]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)

@@ -1,0 +1,78 @@
+"""How one model of a walk-forward backtest is trained: on all bars that it is given, without a test of its own."""
+
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from actors.models.manifest import ONNX, ModelFile, ModelManifest, TrainingData
+from trading.forecasting.conformal import calibrate
+from trading.identifiers import symbol_of
+from trading.strategies.strategy import Bars
+from tune.manifest import PACKAGE, digest_of
+from tune.train.evaluation import predict_all
+from tune.train.export import export
+from tune.train.fit import fit
+from tune.train.graph import predictor_of
+from tune.train.plan import TrainingPlan, plan_of
+from tune.train.splits import split_windows
+from tune.train.walk_forward import Recipe
+
+
+def recipe_of(kind: str, **settings: Any) -> Recipe:
+    """Return how a kind of network is trained; the backtest itself is the test.
+
+    Parameters
+    ----------
+    settings
+        Of `tune.train.plan.TrainingPlan`, in place of the defaults of the kind.
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind or setting.
+    """
+    plan = plan_of(kind, **{"test_share": 0.0, **settings})
+    made_with = {"package": version(PACKAGE), "torch": version("torch")}
+    return Recipe(
+        plan={**msgspec.to_builtins(plan), "made_with": made_with},
+        horizon=plan.horizon,
+        input_size=plan.input_size,
+        train=lambda bars: _trained(plan, bars),
+    )
+
+
+def _trained(plan: TrainingPlan, bars: Bars) -> tuple[ModelManifest, Mapping[str, bytes]]:
+    split = split_windows(bars, plan)
+    fitted = fit(plan, split.train, split.validation)
+    graph, max_error = export(fitted.network, split.validation.inputs)
+    calibration = None
+    if len(split.calibration):
+        prediction = predict_all(predictor_of(graph), split.calibration.inputs)
+        calibration = calibrate(prediction, split.calibration.outcomes)
+    manifest = ModelManifest(
+        name=plan.model_name,
+        version=1,
+        kind=plan.kind,
+        horizon=plan.horizon,
+        input_size=plan.input_size,
+        features=plan.input_features,
+        data=TrainingData(
+            source="walk-forward",
+            digest=digest_of(bars),
+            symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
+            first_ts=int(bars.ts[0]),
+            last_ts=int(bars.ts[-1]),
+        ),
+        code=version(PACKAGE),
+        parameters=msgspec.to_builtins(plan),
+        metrics={},
+        baselines={},
+        beats_naive=False,
+        calibration=calibration,
+        files=(ModelFile(name=ONNX, sha256="", size_bytes=0, max_error=max_error),),
+        created_at=time.time_ns(),
+    )
+    return manifest, {ONNX: graph}
