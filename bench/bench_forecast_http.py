@@ -3,7 +3,7 @@
 One process serves, a client in a process of its own keeps 1, 16 or 64 connections busy. Requests go round 60 questions
 (20 symbols, 3 horizons); with the cache off, every answer is computed. The requests per second are in the note.
 
-`TRADER_BENCH_MODELS` names another registry than the shipped one; its `nhits@champion` answers.
+`BENCH_MODELS` names another registry than the shipped one; its `nhits@champion` answers.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from serve.forecast.question import Question
 from serve.forecast.settings import ServiceSettings
 
 CONNECTIONS = (1, 16, 64)
-SECONDS = float(os.environ.get("TRADER_BENCH_S", "5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 HANDLE_CALLS = 500
 HORIZONS = (1, 3, 5)
 SYMBOLS = symbols_of("sp500")
@@ -48,7 +48,7 @@ def free_port() -> int:
 
 
 def settings_of(folder: Path, **changes: Any) -> ServiceSettings:
-    models = os.environ.get("TRADER_BENCH_MODELS", str(folder / "models"))
+    models = os.environ.get("BENCH_MODELS", str(folder / "models"))
     facts = {"min_replicas": 1, "max_replicas": 1, "num_cpus": 1.0, "cache_entries": 0} | changes
     return ServiceSettings(registry=models, port=free_port(), **facts)
 

@@ -43,7 +43,7 @@ def serve(
     from cluster.cli.cluster import read_status
     from cluster.cli.output import note, print_facts, print_json
     from cluster.config import load_config
-    from serve.forecast.launch import require_free, require_loopback, running
+    from serve.forecast.launch import require_startable, running
 
     given = {"host": host, "port": port, "min_replicas": replicas}
     overrides: dict[str, Any] = {
@@ -53,8 +53,7 @@ def serve(
         overrides["cluster"] = {"address": address}
     settings = load_config(config, overrides)
     wanted = settings_of(settings, model)
-    require_loopback(wanted.host)
-    require_free(wanted.host, wanted.port)
+    require_startable(wanted)
     note("Starting Ray and the replicas ...", quiet=quiet)
     asked_to_stop = threading.Event()
     ray = _connect(settings)

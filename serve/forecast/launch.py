@@ -1,6 +1,7 @@
 """From settings to a running service on Ray Serve, and back to nothing. Ray is connected already."""
 
 import logging
+import os
 import shutil
 import socket
 import tempfile
@@ -11,9 +12,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from actors.feeds.sources import symbols_of
+from actors.models.opening import open_registry
 from serve.forecast import front, scaling
 from serve.forecast.settings import ServiceSettings
-from trading.errors import ConfigError
+from trading.errors import ClusterUnreachable, ConfigError
 
 APP = "forecasts"
 READY_WITHIN_S = 120.0
@@ -21,6 +24,8 @@ DRAIN_S = 2.0
 """A replica that is replaced stays reachable so long, until HAProxy has taken note."""
 HEALTH_CHECK_S = 2.0
 RETRIES = 5
+"""Of a request whose replica died, each at another replica."""
+PROXY_THREADS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,12 @@ def start(settings: ServiceSettings, *, short_way: bool = True) -> RunningServic
 
     Raises
     ------
-    ConfigError
-        If it could be reached from outside, where anybody might ask and promote; or the port is in use.
+    ConfigError, ModelUnknown, DataError
+        As `require_startable`.
+    ClusterUnreachable
+        If no replica became ready, with what Serve says about it.
     """
-    require_loopback(settings.host)
-    require_free(settings.host, settings.port)
+    require_startable(settings)
     from ray import serve as ray_serve
     from ray.serve.config import HTTPOptions
     from ray.serve.schema import LoggingConfig
@@ -93,11 +99,31 @@ def start(settings: ServiceSettings, *, short_way: bool = True) -> RunningServic
         )
         application = _application(settings, environment)
         handle = ray_serve.run(application, name=APP, route_prefix="/", logging_config=quiet)
-    except BaseException:  # also Ctrl-C: nothing half-started stays behind
+    except BaseException as error:  # also Ctrl-C: nothing half-started stays behind
         ray_serve.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, RuntimeError):  # all that Serve raises when an application fails
+            raise ClusterUnreachable(f"the forecasting service did not start: {error}") from error
         raise
     return RunningService(settings, handle, folder)
+
+
+def require_startable(settings: ServiceSettings) -> None:
+    """Find out before Ray starts what would keep the service from answering.
+
+    Raises
+    ------
+    ConfigError
+        If it could be reached from outside, where anybody might ask and promote; or the port is in use.
+    ModelUnknown
+        If there is no such model.
+    DataError
+        If the source of bars cannot be read.
+    """
+    require_loopback(settings.host)
+    require_free(settings.host, settings.port)
+    open_registry(settings.registry).resolve(settings.model)
+    symbols_of(settings.source)
 
 
 def require_loopback(host: str) -> None:
@@ -143,7 +169,7 @@ def environment_of(
     - HAProxy repeats a request whose replica died before it answered: a forecast changes nothing, and what does change
       something is safe to ask twice.
     - No log record and no metric per request; `/metrics` counts in the replica.
-    - Files and the admin socket lie in a folder of our own; the ports that listen beside the service are free ones.
+    - Files and sockets lie in a folder of our own; the ports that listen beside the service are free ones.
     """
     environment = {
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -166,6 +192,8 @@ def _haproxy(folder: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/metrics.sock",
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
+        "RAY_SERVE_HAPROXY_LOG_TARGET": f"{folder}/log",
+        "RAY_SERVE_HAPROXY_NBTHREAD": str(min(PROXY_THREADS_MAX, os.cpu_count() or 1)),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 SYMBOLS = ("AAPL", "KO", "MSFT", "XOM")
 CONNECTIONS = 8
 WAIT_S = 60.0
-CHAOS_S = float(os.environ.get("TRADER_SERVE_CHAOS_S", "30"))
+CHAOS_S = float(os.environ.get("SERVE_CHAOS_S", "30"))
 KILL_EVERY_S = 2.0
 
 

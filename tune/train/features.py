@@ -12,10 +12,11 @@ from torch.nn import functional
 from tune.train.plan import VOLATILITY
 
 DAY_NS = 86_400_000_000_000
+WEEK_NS = 7 * DAY_NS
 YEAR_NS = 31_556_952_000_000_000
 """Mean year of the Gregorian calendar: 365.2425 days."""
-_THURSDAY = 3
-"""Day of the week (Monday 0) on which the count of time begins."""
+_MONDAY_NS = 3 * DAY_NS
+"""The count of time begins on a Thursday."""
 VOLATILITY_BARS = 10
 _FLOOR = 1e-6
 
@@ -32,17 +33,18 @@ def volume_channels(volume: Tensor) -> list[Tensor]:
 
 
 def calendar_channels(time: Tensor) -> list[Tensor]:
-    """Return sine and cosine of the day of the week and of the time of the year (UTC).
+    """Return sine and cosine of the place in the week (from Monday) and in the year (UTC).
 
     Parameters
     ----------
     time : (window, bar) int64
         Close of each bar (ns since 1970).
     """
-    day = torch.div(time, DAY_NS, rounding_mode="floor")
-    week = ((day + _THURSDAY) % 7).to(torch.float32) / 7.0
-    year = ((time % YEAR_NS).to(torch.float64) / YEAR_NS).to(torch.float32)
-    turns = [2.0 * math.pi * week, 2.0 * math.pi * year]
+    places = ((time + _MONDAY_NS) % WEEK_NS, WEEK_NS), (time % YEAR_NS, YEAR_NS)
+    turns = [
+        (2.0 * math.pi * place.to(torch.float64) / length).to(torch.float32)
+        for place, length in places
+    ]
     return [wave(turn) for turn in turns for wave in (torch.sin, torch.cos)]
 
 

@@ -87,7 +87,7 @@ KINDS: Mapping[str, Kind] = {
             "fc_dropout": 0.1,
             "patch_len": 8,
             "stride": 4,
-            "revin": True,
+            "revin": False,  # prices come in scaled already; twice costs precision
         },
     ),
     "transformer": Kind(

@@ -1,0 +1,308 @@
+"""Online update: a registered model learns from the bars since its training, and becomes a new version.
+
+The new bars are cut, in the order of time, into training, validation, calibration and test. Training goes on from the
+weights of the parent at a lower rate, on new windows and a share of old ones, so that what was learned is not
+forgotten; if no look at the validation is better than the parent's own, its weights stay, newly calibrated. Both are
+judged on the test, which neither has seen.
+
+Source: Rolnick et al. (2019), "Experience Replay for Continual Learning", NeurIPS 32.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from actors.models.manifest import ONNX, InputBins, ModelFile, ModelManifest, TrainingData
+from actors.models.registry import ModelRegistry
+from actors.models.session import load_session
+from trading.errors import ModelRefused, UsageError
+from trading.forecasting.conformal import calibrate, calibrated
+from trading.forecasting.history import Inputs
+from trading.forecasting.input_drift import bins_of, window_summaries
+from trading.forecasting.prediction import Prediction
+from trading.identifiers import symbol_of
+from trading.strategies.strategy import Bars
+from tune.manifest import PACKAGE, digest_of
+from tune.train.baselines import baseline_predictions
+from tune.train.evaluation import evaluate, predict_all
+from tune.train.export import export
+from tune.train.fit import Fitted, Progress, fit
+from tune.train.graph import predictor_of
+from tune.train.learner import Weights
+from tune.train.plan import TrainingPlan
+from tune.train.splits import PARTS, Span, Split
+from tune.train.weights import WEIGHTS, decode_weights, encode_weights
+from tune.train.windows import Windows, windows_of
+
+PARENT = "parent"
+"""Name of the parent's scores among those of the baselines."""
+
+
+class UpdatePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How much an update may change.
+
+    Attributes
+    ----------
+    rate : float
+        Highest learning rate, in that of the parent's training (0 to 1).
+    replay_share : float
+        Part of the training windows that end before the new bars (0 to below 1).
+    max_steps, check_every, patience : int
+        As in `TrainingPlan`.
+    validation_share, calibration_share, test_share : float
+        Parts of the new bars, behind each other at the end (each above 0, together below 1).
+    seed : int
+        Of the batches, the dropout, and which old windows are seen again.
+    """
+
+    rate: float = 0.1
+    replay_share: float = 0.5
+    max_steps: int = 200
+    check_every: int = 20
+    patience: int = 5
+    validation_share: float = 0.15
+    calibration_share: float = 0.25
+    test_share: float = 0.25
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        shares = (self.validation_share, self.calibration_share, self.test_share)
+        if min(shares) <= 0 or sum(shares) >= 1:
+            raise ValueError("update: the shares must be above 0 and add up to less than 1")
+        if not (0 < self.rate <= 1 and 0 <= self.replay_share < 1):
+            raise ValueError("update: rate from 0 to 1, replay_share from 0 to below 1")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Update:
+    """An update that is trained: what its manifest is made of."""
+
+    plan: UpdatePlan
+    training: TrainingPlan
+    parent: ModelManifest
+    fitted: Fitted
+    parts: Split
+    last_ts: int
+    """Of the calibration."""
+
+
+def update_model(
+    bars: Bars,
+    registry: ModelRegistry,
+    reference: str,
+    *,
+    source: str,
+    until: int | None = None,
+    plan: UpdatePlan | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    device: str = "auto",
+) -> ModelManifest:
+    """Fine-tune a registered version on the bars after those of its training, and register the result.
+
+    Nothing is registered before all is done.
+
+    Parameters
+    ----------
+    bars : Bars
+        Of the length that the model was trained on; those before its training's end are what is replayed.
+    reference : str
+        Of the parent, such as `nhits@champion`.
+    source : str
+        Where the bars came from, for the manifest.
+    until : int or None
+        Bars that close later are not read (ns UTC).
+
+    Returns
+    -------
+    ModelManifest
+        `parent` is set, `baselines["parent"]` has the parent's scores on the same windows, and `parameters` is the
+        parent's with an entry "update".
+
+    Raises
+    ------
+    ModelUnknown
+        If there is no such version.
+    ModelRefused
+        If it was not trained here, or was registered without its weights.
+    UsageError
+        If there are too few new bars.
+    DataError
+        If the bars lack a feature that the model reads.
+    """
+    settings = plan or UpdatePlan()
+    parent = registry.manifest(reference)
+    training = _fine_tuning(_plan_of(parent), settings)
+    known = bars.rows(0, int(np.searchsorted(bars.ts, until or bars.ts[-1], side="right")))
+    weights = _weights_of(registry, parent)
+    spans = _spans(known, parent, settings)
+    parts = _split(known, training, spans, parent.data.last_ts, settings)
+    fitted = fit(
+        training,
+        parts.train,
+        parts.validation,
+        progress=progress,
+        start_from=weights,
+        device=device,
+    )
+    last_ts = spans["calibration"].last_ts
+    update = _Update(settings, training, parent, fitted, parts, last_ts)
+    before = predict_all(load_session(registry, parent.reference).predict, parts.test.inputs)
+    return registry.register(*_version(update, known, source, before))
+
+
+def _plan_of(parent: ModelManifest) -> TrainingPlan:
+    names = TrainingPlan.__struct_fields__
+    known = {name: value for name, value in parent.parameters.items() if name in names}
+    try:
+        return msgspec.convert(known, TrainingPlan)
+    except (msgspec.ValidationError, ValueError, UsageError) as error:
+        raise ModelRefused(
+            f"{parent.reference} was not trained by this package ({error}); train a model anew."
+        ) from error
+
+
+def _fine_tuning(plan: TrainingPlan, settings: UpdatePlan) -> TrainingPlan:
+    return msgspec.structs.replace(
+        plan,
+        learning_rate=plan.learning_rate * settings.rate,
+        max_steps=settings.max_steps,
+        warmup_steps=min(plan.warmup_steps, settings.max_steps // 10),
+        check_every=settings.check_every,
+        patience=settings.patience,
+        seed=settings.seed,
+    )
+
+
+def _weights_of(registry: ModelRegistry, parent: ModelManifest) -> Weights:
+    if parent.file(WEIGHTS) is None:
+        raise ModelRefused(
+            f"{parent.reference} was registered without its weights, so there is nothing to go on from; "
+            "train a model anew."
+        )
+    return decode_weights(registry.read(parent, WEIGHTS))
+
+
+def _spans(bars: Bars, parent: ModelManifest, settings: UpdatePlan) -> dict[str, Span]:
+    """Return the time of each part: a window belongs to it when its last bar and all its outcomes do."""
+    first = int(np.searchsorted(bars.ts, parent.data.last_ts, side="right"))
+    count = len(bars) - first
+    shares = (settings.validation_share, settings.calibration_share, settings.test_share)
+    counts = [round(count * share) for share in shares]
+    counts.insert(0, count - sum(counts))
+    spans = {}
+    for part, size in zip(PARTS, counts, strict=True):
+        if size <= parent.horizon:
+            raise UsageError(
+                f"{count} bars since the training of {parent.reference} leave {size} for the {part} of an "
+                f"update, which needs more than {parent.horizon}; wait for more bars."
+            )
+        spans[part] = Span(int(bars.ts[first]), int(bars.ts[first + size - 1]))
+        first += size
+    return spans
+
+
+def _split(
+    bars: Bars, plan: TrainingPlan, spans: dict[str, Span], seen_until: int, settings: UpdatePlan
+) -> Split:
+    found = {
+        part: _windows(bars, plan, span.first_ts, span.last_ts, part)
+        for part, span in spans.items()
+    }
+    for part, windows in found.items():
+        if not len(windows):
+            raise UsageError(f"There is no new window without gaps for the {part} of an update.")
+    old = _windows(bars, plan, None, seen_until, "replay")
+    found["train"] = with_replay(found["train"], old, settings.replay_share, settings.seed)
+    return Split(**found)
+
+
+def _windows(bars: Bars, plan: TrainingPlan, start: int | None, end: int, part: str) -> Windows:
+    return windows_of(
+        bars,
+        plan.input_size,
+        plan.horizon,
+        plan.input_features,
+        start_ts=start,
+        end_ts=end,
+        stride=plan.horizon if part == "validation" else 1,
+    )
+
+
+def with_replay(new: Windows, old: Windows, share: float, seed: int) -> Windows:
+    """Return the new windows and so many of the old ones that these are `share` of all, or all that there are."""
+    wanted = min(len(old), round(len(new) * share / (1.0 - share)))
+    rows = np.sort(np.random.default_rng(seed).choice(len(old), wanted, replace=False))
+    again = old.take(rows)
+    return Windows(
+        {name: np.concatenate([again.inputs[name], new.inputs[name]]) for name in new.inputs},
+        np.concatenate([again.outcomes, new.outcomes]),
+        np.concatenate([again.ts, new.ts]),
+        np.concatenate([again.instrument, new.instrument]),
+    )
+
+
+def _version(
+    update: _Update, bars: Bars, source: str, before: Prediction
+) -> tuple[ModelManifest, dict[str, bytes]]:
+    """Return the manifest and the files of the new version; `before` is what the parent says of the test."""
+    parts, parent = update.parts, update.parent
+    graph, max_error = export(update.fitted.network, parts.test.inputs)
+    raw = predictor_of(graph)
+    held_out = parts.calibration
+    calibration = calibrate(predict_all(raw, held_out.inputs), held_out.outcomes)
+
+    def predict(inputs: Inputs) -> Prediction:
+        return calibrated(raw(inputs), calibration)
+
+    baselines = baseline_predictions(parts.train, parts.test, held_out=held_out)
+    judged = evaluate(predict, parts.test, {**baselines, PARENT: before})
+    files = {ONNX: graph, WEIGHTS: encode_weights(update.fitted.network.state_dict())}
+    manifest = msgspec.structs.replace(
+        parent,
+        data=TrainingData(
+            source=source,
+            digest=digest_of(bars),
+            symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
+            first_ts=int(bars.ts[0]),
+            last_ts=update.last_ts,
+        ),
+        code=version(PACKAGE),
+        parameters={**parent.parameters, "update": _record(update)},
+        metrics=judged.metrics,
+        baselines=judged.baselines,
+        beats_naive=judged.beats_naive,
+        calibration=calibration,
+        inputs=_input_bins(parts.train),
+        files=(
+            ModelFile(name=ONNX, sha256="", size_bytes=0, max_error=max_error,
+                      pinball_loss=judged.metrics["pinball"]),
+            ModelFile(name=WEIGHTS, sha256="", size_bytes=0),
+        ),
+        parent=parent.reference,
+        created_at=time.time_ns(),
+    )  # fmt: skip
+    return manifest, files
+
+
+def _record(update: _Update) -> dict[str, Any]:
+    return {
+        **msgspec.to_builtins(update.plan),
+        "learning_rate": update.training.learning_rate,
+        "new_after_ts": update.parent.data.last_ts,
+        "steps_kept": update.fitted.best.step,
+        "validation_loss_of_parent": update.fitted.looks[0].validation_loss,
+        "validation_loss": update.fitted.best.validation_loss,
+    }
+
+
+def _input_bins(train: Windows) -> dict[str, InputBins]:
+    bins = {}
+    for name, values in window_summaries(train.inputs["close"]).items():
+        edges, shares = bins_of(values)
+        bins[name] = InputBins(edges=tuple(edges.tolist()), shares=tuple(shares.tolist()))
+    return bins
