@@ -27,6 +27,7 @@ from trading.exchange.slippage import Slippage
 from trading.forecasting.informed import Informed, live_strategy
 from trading.forecasting.registry import DEFAULT
 from trading.forecasting.source import ForecastSource, ForecastSourceConfig
+from trading.forecasting.watch import Expectations
 from trading.identifiers import (
     AccountId,
     InstrumentId,
@@ -82,6 +83,8 @@ class ForecastPlan(msgspec.Struct, frozen=True, kw_only=True):
         Bars that the model reads.
     trained_until : int
         Close of the last bar that the model was trained on (ns UTC).
+    expected : Expectations
+        What its training lets expect of it, see `actors.models.in_service`.
     """
 
     name: str
@@ -92,6 +95,7 @@ class ForecastPlan(msgspec.Struct, frozen=True, kw_only=True):
     horizon_bars: int = 5
     valid_bars: int = 1
     timeout_ns: int = 1_000_000_000
+    expected: Expectations = Expectations()
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -321,6 +325,7 @@ def _forecast_source(blueprint: Blueprint, plan: ForecastPlan) -> Machine:
             valid_bars=plan.valid_bars,
             timeout_ns=plan.timeout_ns,
             trained_until=plan.trained_until,
+            expected=plan.expected,
         )
     )
 

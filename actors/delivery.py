@@ -19,13 +19,14 @@ from actors.runner import (
     LinkChanged,
     Out,
     Outbound,
+    Outgoing,
     Published,
     Runner,
 )
 from actors.venue_sessions import VenueSessions
 from trading.codec import decode, encode
 from trading.commands import SubmitOrder, VenueRequest
-from trading.effects import AskModel, CallVenue, Publish, Reply, Send
+from trading.effects import AskModel, CallVenue, Publish, Reply, ReportModel, Send
 from trading.identifiers import MachineName, StreamName
 from trading.outcomes import SubmitAcknowledged
 from trading.reports import FillReport
@@ -187,9 +188,7 @@ class Deliveries:
             case Fenced(machine, reason):
                 raise FencedOff(f"{machine}: {reason}")
 
-    def _perform_one(
-        self, machine: MachineName, effect: Send | Publish | CallVenue | AskModel | Reply
-    ) -> None:
+    def _perform_one(self, machine: MachineName, effect: Outgoing) -> None:
         match effect:
             case Send(to, message):
                 self._bus.send(machine, to, encode(message))
@@ -204,6 +203,9 @@ class Deliveries:
             case AskModel():
                 assert self._models is not None, f"{machine} asks, and there is no model"
                 self._models.ask(machine, effect)
+            case ReportModel():
+                assert self._models is not None, f"{machine} reports, and there is no model"
+                self._models.report(machine, effect)
             case Reply(request, outcome):
                 token = self._requests.pop(request.request_id, None)
                 if token is not None:

@@ -67,9 +67,12 @@ def failed(ask: AskModel, reason: str, now: int) -> ModelFailed:
 
 
 def answer_of(forecast: Forecast) -> ModelAnswer:
-    """Return what is published of a forecast: the last step, as simple returns."""
-    levels = sorted(forecast.quantiles, key=float)
-    last = (forecast.quantiles[level][-1] / forecast.last_close - 1.0 for level in levels)
+    """Return what is published of a forecast: simple returns."""
+    prices = [forecast.quantiles[level] for level in sorted(forecast.quantiles, key=float)]
+    *path, last = (
+        tuple(price / forecast.last_close - 1.0 for price in step)
+        for step in zip(*prices, strict=True)
+    )
     return ModelAnswer(
         instrument_id=InstrumentId(forecast.symbol),
         model=f"{forecast.model}@{forecast.version}",
@@ -77,7 +80,8 @@ def answer_of(forecast: Forecast) -> ModelAnswer:
         data_cutoff=forecast.data_cutoff,
         expected_return=forecast.expected_return,
         deviation=forecast.deviation,
-        quantiles=tuple(last),
+        quantiles=last,
+        path=tuple(path),
     )
 
 
@@ -110,11 +114,19 @@ class LocalModel:
         return self._session
 
     def _forecast(self, ask: AskModel) -> Sequence[Forecast]:
-        return forecast_histories(self._loaded(), ask.histories, ask.horizon, time.perf_counter_ns)
+        return forecast_histories(
+            self._loaded(),
+            ask.histories,
+            ask.horizon,
+            time.perf_counter_ns,
+            miscoverage=ask.miscoverage,
+        )
 
 
 class ForecastService:
     """A forecasting service that is asked by HTTP: one request for each instrument, all at once.
+
+    Its intervals are those of the calibration: it serves many, and does not adapt to what one of them saw.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The models that the forecast sources of one host ask: asyncio in a thread of its own.
 
-The loop of the host never waits for a model. A question leaves with `ask`; its outcome comes back through
-`on_command`.
+The loop of the host never waits for a model, nor for the registry. A question leaves with `ask`; its outcome comes
+back through `on_command`, and so does the failure of a `report`.
 """
 
 import asyncio
@@ -9,14 +9,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from actors.blueprint import Blueprint, ForecastPlan
 from actors.forecast_calls import ForecastPort, ForecastService, LocalModel, ask_model
 from actors.models.forecaster import ModelAccess
+from actors.models.in_service import put_down
+from actors.models.opening import open_registry
 from actors.runner import Command
-from trading.effects import AskModel
+from trading.effects import AskModel, ReportModel
+from trading.errors import ModelUnknown
 from trading.identifiers import MachineName, machine_name
+from trading.outcomes import ModelReportFailed
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +44,7 @@ class ForecastSessions:
         ports: dict[MachineName, ForecastPort] | None = None,
     ) -> None:
         plans = {machine_name("forecast", plan.name): plan for plan in blueprint.forecasts}
+        self._models = blueprint.models
         self._ports = ports or {
             machine: port_of(plans[machine], blueprint.models)
             for machine in machines
@@ -47,7 +53,10 @@ class ForecastSessions:
         self._on_command: Callable[[Command], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._running: set[asyncio.Task[None]] = set()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._reporting: set[asyncio.Task[None]] = set()
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reports")
+        """One thread: a report never overtakes another."""
 
     def start(self, on_command: Callable[[Command], None]) -> None:
         """Open every port, if there is one here; models load in the background.
@@ -64,11 +73,15 @@ class ForecastSessions:
         self._thread = threading.Thread(target=self._loop.run_forever, name="models", daemon=True)
         self._thread.start()
         for port in self._ports.values():
-            self._spawn(_open(port))
+            self._spawn(_open(port), self._asking)
 
     def ask(self, machine: MachineName, ask: AskModel) -> None:
         """Perform one `AskModel`; its outcome arrives as a message to `machine`."""
-        self._spawn(self._ask(machine, ask))
+        self._spawn(self._ask(machine, ask), self._asking)
+
+    def report(self, machine: MachineName, report: ReportModel) -> None:
+        """Perform one `ReportModel`; only its failure arrives as a message to `machine`."""
+        self._spawn(self._report(machine, report), self._reporting)
 
     def close(self) -> None:
         loop, thread = self._loop, self._thread
@@ -78,26 +91,41 @@ class ForecastSessions:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(CLOSE_TIMEOUT_S)
         loop.close()
+        self._writer.shutdown(wait=False, cancel_futures=True)
 
     # -- in the models' thread
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
         assert self._loop is not None, "models are asked after start"
-        self._loop.call_soon_threadsafe(self._begin, work)
+        self._loop.call_soon_threadsafe(self._begin, work, among)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     async def _ask(self, machine: MachineName, ask: AskModel) -> None:
         outcome = await ask_model(self._ports[machine], ask, time.time_ns)
         assert self._on_command is not None
         self._on_command(Command(machine, outcome))
 
+    async def _report(self, machine: MachineName, report: ReportModel) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._writer, _put_down, self._models, report)
+        except Exception as error:  # a registry may be any store; trading does not depend on it
+            log.warning("the report on %s was not put down: %s", report.reference, error)
+            failure = ModelReportFailed(
+                ts_init=time.time_ns(), reference=report.reference, reason=str(error)
+            )
+            assert self._on_command is not None
+            self._on_command(Command(machine, failure))
+
     async def _close_all(self) -> None:
-        for task in self._running - {asyncio.current_task()}:
+        for task in self._asking:
             task.cancel()
+        if self._reporting:
+            await asyncio.wait(self._reporting, timeout=CLOSE_TIMEOUT_S / 2)
         for port in self._ports.values():
             await port.close()
 
@@ -107,6 +135,12 @@ async def _open(port: ForecastPort) -> None:
         await port.open()
     except Exception as error:  # not the end: every question tries again, and its outcome says why
         log.error("a model cannot be asked yet: %s", error)
+
+
+def _put_down(models: ModelAccess, report: ReportModel) -> None:
+    if not models.url:
+        raise ModelUnknown("No registry was named, so nobody keeps the report.")
+    put_down(open_registry(models.url), report.reference, report.report)
 
 
 def port_of(plan: ForecastPlan, models: ModelAccess) -> ForecastPort:

@@ -20,13 +20,14 @@ from actors.runner import (
     LinkChanged,
     Out,
     Outbound,
+    Outgoing,
     Published,
     Runner,
 )
 from actors.simulation.memory_journal import SimulatedCrash
 from actors.venue_calls import not_sent, outcome_unknown
 from trading.commands import VenueRequest
-from trading.effects import AskModel, CallVenue, Publish, Reply, Send
+from trading.effects import AskModel, CallVenue, Publish, Reply, ReportModel, Send
 from trading.errors import JournalUnavailable
 from trading.identifiers import MachineName, machine_kind, machine_name
 from trading.machine import Machine
@@ -133,6 +134,8 @@ class LocalBus:
         """Sees every command that is sent; for tests that repeat or alter one."""
         self.answer: Callable[[AskModel, int], Outcome] = _no_model
         """What the model of a forecast source says, by the question and the time of the answer."""
+        self.on_report: Callable[[ReportModel], None] | None = None
+        """Sees every report on a model; there is no registry here."""
 
     # -- building
 
@@ -338,12 +341,7 @@ class LocalBus:
                     pass  # the runner has stopped the machine; nothing leaves
         return True
 
-    def _perform_one(
-        self,
-        host: _Host,
-        machine: MachineName,
-        effect: Send | Publish | CallVenue | AskModel | Reply,
-    ) -> None:
+    def _perform_one(self, host: _Host, machine: MachineName, effect: Outgoing) -> None:
         match effect:
             case Send(to, message):
                 self._send(host, to, message)
@@ -356,6 +354,9 @@ class LocalBus:
                 self._call(host, machine, effect)
             case AskModel():
                 self._ask(host, machine, effect)
+            case ReportModel():
+                if self.on_report is not None:
+                    self.on_report(effect)
             case Reply(request, outcome):
                 self._reply(int(request.request_id), outcome)
 

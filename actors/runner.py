@@ -26,6 +26,7 @@ from trading.effects import (
     Effect,
     Publish,
     Reply,
+    ReportModel,
     Send,
     SetTimer,
 )
@@ -68,6 +69,9 @@ class LinkChanged(msgspec.Struct, frozen=True):
     is_up: bool
 
 
+Outgoing = Send | Publish | CallVenue | AskModel | ReportModel | Reply
+"""Effects that the host performs outside of the runner."""
+
 Inbound = Command | Fact | Published | LinkChanged
 
 
@@ -75,7 +79,7 @@ class Out(msgspec.Struct, frozen=True):
     """An effect that leaves the process, with the machine that caused it."""
 
     machine: MachineName
-    effect: Send | Publish | CallVenue | AskModel | Reply
+    effect: Outgoing
 
 
 class Fenced(msgspec.Struct, frozen=True):
@@ -358,7 +362,7 @@ class Runner:
         elif type(effect) is AppendShared:
             self._append_shared(effect)
         else:
-            assert isinstance(effect, CallVenue | AskModel | Reply), "appends are committed"
+            assert isinstance(effect, CallVenue | AskModel | ReportModel | Reply), "see `_sort`"
             self._emit(Out(cell.name, effect))
 
     def _append_shared(self, effect: AppendShared) -> None:

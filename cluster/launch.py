@@ -9,6 +9,7 @@ from actors.assignment import Surroundings
 from actors.blueprint import Assumptions, Blueprint, ForecastPlan, ReplayPlan, StrategyPlan
 from actors.feeds.sources import LISTING, load_prices, symbols_of
 from actors.models.forecaster import ModelAccess, forecasters_of, pinned
+from actors.models.in_service import expectations_of
 from cluster import ray_runtime
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
@@ -238,6 +239,7 @@ def _forecast_plan(config: Config, models: ModelAccess, name: str) -> ForecastPl
         horizon_bars=source.horizon_bars,
         valid_bars=source.valid_bars,
         timeout_ns=int(source.timeout_ms * 1_000_000),
+        expected=expectations_of(manifest, source.horizon_bars, can_adapt=not source.url),
     )
 
 

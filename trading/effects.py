@@ -14,6 +14,7 @@ from trading.commands import (
 from trading.data import MarketData
 from trading.events import Event
 from trading.forecasting.history import History
+from trading.forecasting.monitoring import MonitorReport
 from trading.identifiers import MachineName, StreamName
 from trading.messages import Message
 from trading.outcomes import Outcome
@@ -85,12 +86,28 @@ class AskModel(msgspec.Struct, frozen=True):
         How far the forecast shall reach (bars).
     sequence : int
         The bar slice that the windows end with; the outcome repeats it.
+    miscoverage : tuple of float or None
+        What the intervals shall leave out, one share for each of `prediction.COVERAGES`; None for 1 - coverage.
     """
 
     histories: tuple[History, ...]
     horizon: int
     sequence: int
     timeout_ns: int
+    miscoverage: tuple[float, ...] | None = None
+
+
+class ReportModel(msgspec.Struct, frozen=True):
+    """Put down what was seen of a version in service; the source hears of it when that fails.
+
+    Attributes
+    ----------
+    reference : str
+        `name@version`.
+    """
+
+    reference: str
+    report: MonitorReport
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -101,5 +118,14 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 Effect = (
-    Append | AppendShared | Send | Publish | SetTimer | CancelTimer | CallVenue | AskModel | Reply
+    Append
+    | AppendShared
+    | Send
+    | Publish
+    | SetTimer
+    | CancelTimer
+    | CallVenue
+    | AskModel
+    | ReportModel
+    | Reply
 )

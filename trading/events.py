@@ -265,6 +265,10 @@ class ForecastPublished(SignalPublished, frozen=True, kw_only=True):
         From the question to the answer (host microseconds).
     quantiles : tuple of Decimal
         Of the simple return over the horizon (fraction), at `prediction.LEVELS`; empty when not known.
+    path : tuple of tuple of Decimal
+        The same of the simple return after each bar before the last of the horizon.
+    miscoverage : tuple of Decimal
+        What its intervals were asked for, see `adaptive.AdaptiveMiscoverage`; empty when they do not adapt.
     """
 
     expected_return: Decimal
@@ -277,6 +281,29 @@ class ForecastPublished(SignalPublished, frozen=True, kw_only=True):
     provider: str = ""
     latency_us: int = 0
     quantiles: tuple[Decimal, ...] = ()
+    path: tuple[tuple[Decimal, ...], ...] = ()
+    miscoverage: tuple[Decimal, ...] = ()
+
+
+class ModelAlarmed(Event, frozen=True, kw_only=True):
+    """A model in service began to look wrong to the source that watches it; once for each time that it does.
+
+    In the shared stream `alarms:<source>`.
+
+    Attributes
+    ----------
+    model : str
+        Name and version, for example `nhits@3`.
+    alarm : str
+        What it is about: one of `MonitorReport.alert_names`.
+    reason : str
+        One sentence; empty ends the alarm.
+    """
+
+    source: str
+    model: str
+    alarm: str
+    reason: str
 
 
 class LeaderTraded(SignalPublished, frozen=True, kw_only=True):

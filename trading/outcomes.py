@@ -120,6 +120,8 @@ class ModelAnswer(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         Simple return over the horizon and its standard deviation (fractions).
     quantiles : tuple of float
         Of the simple return over the horizon, at `prediction.LEVELS`.
+    path : tuple of tuple of float
+        The same of the simple return after each bar before the last of the horizon.
     """
 
     instrument_id: InstrumentId
@@ -129,6 +131,7 @@ class ModelAnswer(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     expected_return: float
     deviation: float
     quantiles: tuple[float, ...] = ()
+    path: tuple[tuple[float, ...], ...] = ()
 
 
 class ModelAnswered(Outcome, frozen=True, kw_only=True):
@@ -142,6 +145,13 @@ class ModelFailed(Outcome, frozen=True, kw_only=True):
     """No usable answer: the model raised, said nonsense, could not be reached, or took too long."""
 
     sequence: int
+    reason: str
+
+
+class ModelReportFailed(Outcome, frozen=True, kw_only=True):
+    """The report on `reference` was not put down."""
+
+    reference: str
     reason: str
 
 

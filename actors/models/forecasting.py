@@ -26,6 +26,7 @@ def forecast_histories(
     clock: Callable[[], int],
     *,
     valid_bars: int = 1,
+    miscoverage: Sequence[float] | None = None,
 ) -> list[Forecast]:
     """Return the forecast of each history, all computed in one run of the model.
 
@@ -37,6 +38,8 @@ def forecast_histories(
         Monotonic time (ns); it measures the latency, which is that of the whole run.
     valid_bars : int
         Bars after which nobody may trade on a forecast any more (>= 1).
+    miscoverage : sequence of float or None
+        What the intervals shall leave out, see `ModelSession.predict`.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def forecast_histories(
     """
     manifest = session.manifest
     started = clock()
-    prediction = _predict(session, histories, horizon)
+    prediction = _predict(session, histories, horizon, miscoverage)
     found = _forecasts(prediction, histories, horizon, manifest, valid_bars)
     latency_ms = (clock() - started) / 1e6
     return [
@@ -104,10 +107,16 @@ def forecast_together(
     ]
 
 
-def _predict(session: ModelSession, histories: Sequence[History], horizon: int) -> Prediction:
+def _predict(
+    session: ModelSession,
+    histories: Sequence[History],
+    horizon: int,
+    miscoverage: Sequence[float] | None = None,
+) -> Prediction:
     manifest = session.manifest
     check_horizon(horizon, manifest.horizon, manifest.reference)
-    prediction = session.predict(inputs_of(histories, manifest.input_size, manifest.features))
+    inputs = inputs_of(histories, manifest.input_size, manifest.features)
+    prediction = session.predict(inputs, miscoverage)
     return Prediction(prediction.log_returns[:, :horizon], prediction.scale)
 
 

@@ -39,13 +39,15 @@ class ModelSession:
         self.is_fallback = self.provider != wanted[0] and wanted[0] != "cpu"
         self._inputs = {each.name for each in self._session.get_inputs()}
 
-    def predict(self, inputs: Inputs) -> Prediction:
-        """Return calibrated quantiles.
+    def predict(self, inputs: Inputs, miscoverage: Sequence[float] | None = None) -> Prediction:
+        """Return calibrated quantiles; those of a model without a calibration are as they are.
 
         Parameters
         ----------
         inputs : mapping of name to (window, bar)
             As `trading.forecasting.history.inputs_of` makes them.
+        miscoverage : sequence of float or None
+            What the intervals shall leave out, see `trading.forecasting.conformal.calibrated`.
 
         Raises
         ------
@@ -54,7 +56,7 @@ class ModelSession:
         """
         raw = self.predict_raw(inputs)
         calibration = self.manifest.calibration
-        return raw if calibration is None else calibrated(raw, calibration)
+        return raw if calibration is None else calibrated(raw, calibration, miscoverage)
 
     def predict_raw(self, inputs: Inputs) -> Prediction:
         """Return the quantiles as the model gives them. See `predict`."""

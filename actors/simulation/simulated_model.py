@@ -10,6 +10,8 @@ from trading.identifiers import InstrumentId
 from trading.outcomes import ModelAnswer, ModelAnswered, Outcome
 
 NAME = "simulated@1"
+_NORMAL = np.array([-2.576, -1.96, -1.282, -0.674, 0.0, 0.674, 1.282, 1.96, 2.576])
+"""Quantiles of a standard normal variable at `prediction.LEVELS`."""
 
 
 class SimulatedModel:
@@ -28,6 +30,10 @@ class SimulatedModel:
 
 def _answer(history: History, horizon: int) -> ModelAnswer:
     returns = np.diff(np.log(history.close))
+    *path, last = (
+        tuple(np.expm1(returns.mean() * step + returns.std() * step**0.5 * _NORMAL).tolist())
+        for step in range(1, horizon + 1)
+    )
     return ModelAnswer(
         instrument_id=InstrumentId(history.symbol),
         model=NAME,
@@ -35,4 +41,6 @@ def _answer(history: History, horizon: int) -> ModelAnswer:
         data_cutoff=0,
         expected_return=float(returns.mean()) * horizon,
         deviation=float(returns.std()) * horizon**0.5,
+        quantiles=last,
+        path=tuple(path),
     )

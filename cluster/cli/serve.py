@@ -55,18 +55,16 @@ def serve(
     wanted = settings_of(settings, model)
     require_startable(wanted)
     note("Starting Ray and the replicas ...", quiet=quiet)
-    asked_to_stop = threading.Event()
     ray = _connect(settings)
     try:
         with running(wanted) as service:
-            signal.signal(signal.SIGTERM, lambda *_: asked_to_stop.set())
             facts = facts_of(service.url, wanted, read_status(service.url))
             if as_json:
                 print_json(facts)
             else:
                 print_facts(facts)
-            note("Ctrl-C stops it when what it answers is finished.", quiet=quiet)
-            _wait(asked_to_stop)
+            note("Ctrl-C stops it.", quiet=quiet)
+            _wait_for_signal()
             note("Stopping ...", quiet=quiet)
     finally:
         ray.shutdown()
@@ -111,9 +109,9 @@ def _connect(config: "Config") -> Any:
     return ray_runtime.join(config, config.cluster.address)
 
 
-def _wait(asked_to_stop: threading.Event) -> None:
-    """Wait for SIGTERM, or for Ctrl-C, which here is no failure."""
-    try:
-        asked_to_stop.wait()
-    except KeyboardInterrupt:
-        return
+def _wait_for_signal() -> None:
+    """Wait for Ctrl-C or SIGTERM: the ordinary end. Ray has put handlers of its own in the place of Python's."""
+    is_over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: is_over.set())
+    is_over.wait()

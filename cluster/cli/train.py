@@ -2,22 +2,29 @@
 
 import getpass
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
+from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.laboratory_options import DataOption, SymbolsOption
+from cluster.cli.laboratory_options import SURVIVORS, DataOption, SymbolsOption
 from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
 
 if TYPE_CHECKING:
     from actors.models.manifest import ModelManifest
     from actors.models.registry import ModelRegistry
+    from trading.indicators.periods import IntArray
+    from trading.strategies.strategy import Bars
     from tune.train.fit import Progress
-    from tune.train.plan import TrainingPlan
 
+    Show = Callable[[Progress], None]
+    Make = Callable[[Bars, str, Show], ModelManifest]
+
+PACKAGES = ("torch", "neuralforecast", "onnx", "onnxscript")
+"""What the extra `train` brings."""
 SCORES = {
     "crps": "CRPS",
     "pinball": "pinball loss",
@@ -97,14 +104,14 @@ def train(
     It ends with its scores beside those of the baselines, and says whether it beats the naive forecast. Nothing is
     registered before all is done. Needs the extra: pip install 'neural-trader[train]'.
     """
-    from cluster.cli.output import note, print_json
+    from cluster.cli.output import note
     from cluster.cli.strategy_inputs import prices_of_source
     from cluster.models import open_models
+    from trading.errors import ModelRefused
 
-    require_training()
     configured = config_of(config)
-    registry = open_models(configured)
-    given: dict[str, Any] = {
+    _require_installed()
+    options = {
         "name": name,
         "horizon": horizon,
         "input_size": input_size,
@@ -113,41 +120,32 @@ def train(
         "max_steps": max_steps,
         "seed": seed,
     }
-    chosen = {key: value for key, value in given.items() if value not in (None, "", ())}
-    plan = _plan(kind, chosen | _settings(settings or []), parent, registry)
-    bars = prices_of_source(configured, data, symbols, (start, end)).bars
-    from tune.train.pipeline import train_model
-
-    with _progress(plan, plain=as_json, quiet=quiet) as show:
-        manifest = train_model(
-            bars,
-            plan,
-            registry,
-            source=" ".join(word for word in (data, symbols) if word),
-            refit=refit,
-            parent=parent,
-            progress=show,
-        )
-    if as_json:
-        print_json({"reference": manifest.reference, "manifest": manifest})
+    chosen = {key: value for key, value in options.items() if value not in (None, "", ())}
+    chosen |= _settings(settings or [])
+    registry = open_models(configured)
+    if parent:
+        make = _update(kind, parent, registry, chosen | ({"refit": True} if refit else {}))
     else:
-        _print(manifest)
+        make = _training(kind, chosen, registry, refit=refit)
+    bars = prices_of_source(configured, data, symbols, (start, end)).bars
+    source = " ".join(word for word in (data, symbols, start, end) if word)
+    with _meter(plain=as_json, quiet=quiet) as show:
+        manifest = make(bars, source, show)
+    refusal = None
     if promote is not None:
-        why = "promoted by the training"
-        registry.promote(
-            manifest.reference, promote, by=getpass.getuser(), why=why, at=time.time_ns()
-        )
-        note(f"{manifest.reference} is {promote}.", quiet=quiet)
+        try:
+            _promote(registry, manifest.reference, promote)
+        except ModelRefused as error:
+            refusal = error
+    part = registry.aliases(manifest.name).part_of(manifest.version)
+    _tell(manifest, part, as_json=as_json)
+    if data == "sp500":
+        note(SURVIVORS, quiet=quiet)
+    if refusal is not None:
+        raise refusal
 
 
-def require_training() -> None:
-    """Check that what training needs is installed.
-
-    Raises
-    ------
-    UsageError
-        Saying how to install it.
-    """
+def _require_installed() -> None:
     from importlib.util import find_spec
 
     from trading.errors import UsageError
@@ -159,23 +157,138 @@ def require_training() -> None:
         )
 
 
-def _plan(
-    kind: str, chosen: Mapping[str, Any], parent: str, registry: "ModelRegistry"
-) -> "TrainingPlan":
-    """Return the plan: of the kind, or of the version to go on from, with what was chosen on top."""
-    from tune.train.plan import plan_of
+def _settings(texts: list[str]) -> dict[str, Any]:
+    from cluster.cli.strategy_inputs import parameters_of
+    from trading.errors import UsageError
 
-    if not parent:
-        return plan_of(kind, **_apart(kind, chosen))
-    before = registry.manifest(parent)
-    known = {"name": before.name, **before.parameters}
-    return plan_of(kind, **{**known, **_apart(kind, chosen)})
+    for text in texts:
+        if not text.partition("=")[0] or "=" not in text:
+            raise UsageError(f"--set {text!r}: write NAME=VALUE, for example learning_rate=0.001.")
+    return parameters_of(texts)
 
 
-def _apart(kind: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Put parameters of the architecture where a plan has them."""
-    from tune.train.kinds import kind_of
+def _training(
+    kind: str, chosen: Mapping[str, Any], registry: "ModelRegistry", *, refit: bool
+) -> "Make":
+    """Return how a model is made from nothing; what is no setting of a plan is one of the architecture."""
+    import msgspec
 
-    network = {name: chosen[name] for name in kind_of(kind).network if name in chosen}
-    rest = {name: value for name, value in chosen.items() if name not in network}
-    return {**rest, **({"network": network} if network else {})}
+    from tune.train.pipeline import train_model
+    from tune.train.plan import TrainingPlan, plan_of
+
+    fields = TrainingPlan.__struct_fields__
+    network = {name: value for name, value in chosen.items() if name not in fields}
+    rest = {name: value for name, value in chosen.items() if name in fields}
+    plan = plan_of(kind, **rest, **({"network": network} if network else {}))
+
+    def make(bars: "Bars", source: str, show: "Show") -> "ModelManifest":
+        bar = plan.bar if "bar" in chosen else bar_of(bars.ts)
+        of_bars = msgspec.structs.replace(plan, bar=bar)
+        return train_model(bars, of_bars, registry, source, progress=show, refit=refit)
+
+    return make
+
+
+def _update(kind: str, parent: str, registry: "ModelRegistry", chosen: Mapping[str, Any]) -> "Make":
+    """Return how a registered model learns from newer bars.
+
+    Raises
+    ------
+    UsageError
+        If it is of another kind, or what was chosen cannot change any more.
+    """
+    import msgspec
+
+    from trading.errors import UsageError
+    from tune.train.update import UpdatePlan, update_model
+
+    manifest = registry.manifest(parent)
+    if manifest.kind != kind:
+        raise UsageError(f"{manifest.reference} is of the kind {manifest.kind}, not {kind}.")
+    fixed = sorted(set(chosen) - set(UpdatePlan.__struct_fields__))
+    if fixed:
+        raise UsageError(
+            f"{fixed[0]} is that of {manifest.reference} and stays; of an update you may choose "
+            f"{', '.join(UpdatePlan.__struct_fields__)}."
+        )
+    try:
+        plan = msgspec.convert(dict(chosen), UpdatePlan, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"Update of {manifest.reference}: {error}.") from None
+
+    def make(bars: "Bars", source: str, show: "Show") -> "ModelManifest":
+        return update_model(
+            bars, registry, manifest.reference, source=source, plan=plan, progress=show
+        )
+
+    return make
+
+
+def bar_of(ts: "IntArray") -> str:
+    """Return the usual distance of bars as the manifest of a model has it: "1d", "4h", "5m" or "30s"."""
+    import numpy as np
+
+    seconds = round(float(np.median(np.diff(ts))) / 1e9) if ts.size > 1 else 86_400
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{max(seconds, 1)}s"
+
+
+@contextmanager
+def _meter(*, plain: bool, quiet: bool) -> "Iterator[Show]":
+    """Show steps with both losses; a training again on all bars begins anew."""
+    from cluster.cli.meter import meter
+
+    with ExitStack() as stack:
+        shown: Callable[[int, str], None] | None = None
+        seen = ""
+
+        def show(progress: "Progress") -> None:
+            nonlocal shown, seen
+            if shown is None:
+                shown = stack.enter_context(
+                    meter("Training", progress.of, plain=plain, quiet=quiet)
+                )
+            if progress.validation_loss is not None:
+                seen = f"validation {progress.validation_loss:.4f}"
+            words = "" if isnan(progress.train_loss) else f"loss {progress.train_loss:.4f}"
+            shown(progress.step, f"{words}  {seen}".strip())
+
+        yield show
+
+
+def _promote(registry: "ModelRegistry", reference: str, part: Part) -> None:
+    by, why = getpass.getuser(), "promoted after its training"
+    registry.promote(reference, part.value, by=by, why=why, at=time.time_ns())
+
+
+def _tell(manifest: "ModelManifest", part: str, *, as_json: bool) -> None:
+    from cluster.cli.output import print_json, print_table
+    from tune.train.card import verdict_of
+
+    verdict = verdict_of(manifest).replace("**", "")
+    if as_json:
+        print_json(
+            {
+                "reference": manifest.reference,
+                "part": part,
+                "verdict": verdict,
+                "manifest": manifest,
+            }
+        )
+        return
+    columns = {manifest.reference: manifest.metrics, **manifest.baselines}
+    rows = [
+        (words, *(_score(name, scores) for scores in columns.values()))
+        for name, words in SCORES.items()
+    ]
+    print_table(("out of sample", *columns), rows)
+    typer.echo(verdict)
+    typer.echo(f"Registered: {manifest.reference}{f', {part}' if part else ''}")
+
+
+def _score(name: str, scores: Mapping[str, float]) -> str:
+    if name not in scores:
+        return "-"
+    return f"{scores[name]:.1%}" if name in SHARES else f"{scores[name]:.5f}"

@@ -19,7 +19,6 @@ from serve.forecast.settings import ServiceSettings
 from trading.errors import ClusterUnreachable, ConfigError
 
 APP = "forecasts"
-READY_WITHIN_S = 120.0
 DRAIN_S = 2.0
 """A replica that is replaced stays reachable so long, until HAProxy has taken note."""
 HEALTH_CHECK_S = 2.0
@@ -50,7 +49,10 @@ class RunningService:
         return f"http://{host}:{self.settings.port}"
 
     def stop(self) -> None:
-        """Let the replicas finish what they answer, then stop Serve; Ray goes on."""
+        """Stop Serve: HAProxy first, then the replicas; Ray goes on.
+
+        What is on its way through HAProxy at that moment gets no answer.
+        """
         from ray import serve as ray_serve
 
         ray_serve.shutdown()

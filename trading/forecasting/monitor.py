@@ -122,6 +122,10 @@ class ForecastMonitor:
         """What the next forecasts should ask `conformal.calibrated` for."""
         return self._miscoverage
 
+    def go_on_from(self, miscoverage: AdaptiveMiscoverage) -> None:
+        """Take the miscoverage of an earlier life."""
+        self._miscoverage = miscoverage
+
     def forecast_made(
         self,
         symbol: str,
@@ -182,17 +186,19 @@ class ForecastMonitor:
     def report(self, updated_at: int) -> MonitorReport:
         """Return what was seen until now (ns UTC)."""
         coverage, error_ratio, drift = self._coverage(), self._error_ratio(), self._drift()
-        alerts = (
-            *self._drift_alerts(drift),
-            *self._error_alerts(error_ratio),
-            *self._coverage_alerts(coverage),
-        )
+        alerts = {
+            **self._drift_alerts(drift),
+            **self._error_alerts(error_ratio),
+            **self._coverage_alerts(coverage),
+        }
         return MonitorReport(
             forecasts=self._forecasts,
+            moments=len(self._outcomes),
             coverage=coverage,
             input_drift=drift,
             error_ratio=error_ratio,
-            alerts=alerts,
+            alerts=tuple(alerts.values()),
+            alert_names=tuple(alerts),
             updated_at=updated_at,
         )
 
@@ -237,36 +243,36 @@ class ForecastMonitor:
             if self._inputs
         }
 
-    def _drift_alerts(self, drift: Mapping[str, float]) -> list[str]:
+    def _drift_alerts(self, drift: Mapping[str, float]) -> dict[str, str]:
         moments = max(len(self._inputs), 1)
         limit = self._limits.drift * max(1.0, self._limits.moments / moments)
-        return [
-            f"The input {name} is not distributed as in training: its stability index over {moments} moments is "
-            f"{index:.2f}, above {limit:.2f}."
+        return {
+            f"drift {name}": f"The input {name} is not distributed as in training: its stability index over "
+            f"{moments} moments is {index:.2f}, above {limit:.2f}."
             for name, index in drift.items()
             if index > limit
-        ]
+        }
 
-    def _error_alerts(self, ratio: float | None) -> list[str]:
+    def _error_alerts(self, ratio: float | None) -> dict[str, str]:
         limit = self._limits.error_ratio
         if ratio is None or ratio <= limit or len(self._outcomes) < self._limits.moments_min:
-            return []
+            return {}
         sentence = (
             f"The pinball loss over {len(self._outcomes)} moments is {ratio:.2f} times that of the "
             f"evaluation, above {limit:g}."
         )
-        return [sentence]
+        return {"error": sentence}
 
-    def _coverage_alerts(self, coverage: Mapping[str, float]) -> list[str]:
+    def _coverage_alerts(self, coverage: Mapping[str, float]) -> dict[str, str]:
         moments = len(self._outcomes)
         if moments < self._limits.moments_min:
-            return []
-        return [
-            f"The {100 * expected:.0f} % interval held {100 * coverage[str(expected)]:.0f} % of the outcomes of "
-            f"{moments} moments."
+            return {}
+        return {
+            f"coverage {expected}": f"The {100 * expected:.0f} % interval held "
+            f"{100 * coverage[str(expected)]:.0f} % of the outcomes of {moments} moments."
             for expected in COVERAGES
             if abs(coverage[str(expected)] - expected) > self._coverage_limit(expected, moments)
-        ]
+        }
 
     def _coverage_limit(self, expected: float, moments: int) -> float:
         error = math.sqrt(expected * (1.0 - expected) * self._horizon / moments)

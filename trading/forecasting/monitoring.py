@@ -10,6 +10,8 @@ class MonitorReport(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     forecasts : int
         Forecasts whose outcome is known.
+    moments : int
+        Different last bars among the recent ones of them.
     coverage : dict of coverage to share
         "0.8" -> part of the recent outcomes inside the 80 % interval; empty before the first outcome.
     input_drift : dict of input to index
@@ -19,6 +21,8 @@ class MonitorReport(msgspec.Struct, frozen=True, kw_only=True):
         market is no error of the model); None before the first outcome, or when the evaluation is not known.
     alerts : tuple of str
         One sentence each; empty when all is well.
+    alert_names : tuple of str
+        What each of them is about, as long as it stands: "drift trend", "error", "coverage 0.8".
     updated_at : int
         ns UTC.
     """
@@ -29,3 +33,5 @@ class MonitorReport(msgspec.Struct, frozen=True, kw_only=True):
     error_ratio: float | None
     alerts: tuple[str, ...]
     updated_at: int
+    moments: int = 0
+    alert_names: tuple[str, ...] = ()

@@ -3,6 +3,9 @@
 Whoever decides at bar n + 1 finds the forecast that was asked for at bar n. One question is open at a time, and the newest
 bar is asked about as soon as the one before is answered, so a slow model is asked less often and nothing piles up.
 An answer that comes when a newer bar has closed is late: it is counted and never published.
+
+What becomes of the forecasts is watched (see `watch`): the next intervals are asked for by how the last ones held, and the
+registry hears of it every 20 bars and whenever an alert appears or goes.
 """
 
 from collections.abc import Mapping
@@ -16,12 +19,19 @@ from trading.codec import digest_of
 from trading.commands import RequestBars
 from trading.data import BarsHistory, BarSlice
 from trading.effects import AppendShared, AskModel, Effect, Send
-from trading.events import Event, ForecastPublished
+from trading.events import Event, ForecastPublished, ModelAlarmed
 from trading.forecasting.expiry import expiry_after
 from trading.forecasting.history import History
+from trading.forecasting.watch import Expectations, ModelWatch, alarm_stream, shares_of
 from trading.identifiers import InstrumentId, MachineName, StreamName, Venue, machine_name
 from trading.messages import Message
-from trading.outcomes import ModelAnswer, ModelAnswered, ModelFailed, Started
+from trading.outcomes import (
+    ModelAnswer,
+    ModelAnswered,
+    ModelFailed,
+    ModelReportFailed,
+    Started,
+)
 from trading.strategies.published import signal_stream
 from trading.strategies.window import Window
 
@@ -46,6 +56,8 @@ class ForecastSourceConfig(msgspec.Struct, frozen=True, kw_only=True):
     trained_until : int
         Close of the last bar that the model was trained on (ns UTC): until then it is not asked, as it has
         seen what comes.
+    expected : Expectations
+        What is watched for.
     """
 
     source: str
@@ -58,6 +70,7 @@ class ForecastSourceConfig(msgspec.Struct, frozen=True, kw_only=True):
     valid_bars: int
     timeout_ns: int
     trained_until: int = 0
+    expected: Expectations = Expectations()
 
 
 class _Question(msgspec.Struct, frozen=True):
@@ -66,6 +79,7 @@ class _Question(msgspec.Struct, frozen=True):
     expires_at: int
     asked_at: int
     correlation_id: str
+    miscoverage: tuple[float, ...] | None
 
 
 class ForecastSource:
@@ -78,6 +92,12 @@ class ForecastSource:
     def __init__(self, config: ForecastSourceConfig) -> None:
         self.config = config
         self._window = Window(config.instruments, max(config.input_size, config.valid_bars + 1))
+        self._watch = ModelWatch(
+            config.source,
+            config.expected,
+            input_size=config.input_size,
+            horizon_bars=config.horizon_bars,
+        )
         self._waiting: BarSlice | None = None
         self._correlation_id = ""
         self._question: _Question | None = None
@@ -101,7 +121,7 @@ class ForecastSource:
 
     @property
     def follows(self) -> tuple[StreamName, ...]:
-        return (signal_stream(self.config.source),)
+        return (signal_stream(self.config.source), alarm_stream(self.config.source))
 
     @property
     def subscribes(self) -> tuple[str, ...]:
@@ -117,6 +137,8 @@ class ForecastSource:
                 return self._take_answer(message, now)
             case ModelFailed():
                 return self._take_failure(message, now)
+            case ModelReportFailed():
+                self._watch.report_failed(message)
             case Started():
                 return [self._request_history(now)]
             case Event():
@@ -126,8 +148,15 @@ class ForecastSource:
         return []
 
     def apply(self, event: Event) -> None:
-        if not isinstance(event, ForecastPublished) or event.source != self.config.source:
+        if not isinstance(event, ForecastPublished | ModelAlarmed):
             return
+        if event.source != self.config.source:
+            return
+        self._watch.apply(event)
+        if isinstance(event, ForecastPublished):
+            self._apply_forecast(event)
+
+    def _apply_forecast(self, event: ForecastPublished) -> None:
         self._told_as_of = max(self._told_as_of, event.as_of)
         if self._telling_as_of and self._told_as_of >= self._telling_as_of:
             self._telling_as_of = 0
@@ -143,6 +172,7 @@ class ForecastSource:
             "waiting": self._open_count,
             "facts": self._facts,
             "last_failure": self._last_failure,
+            "watch": self._watch.view(),
         }
 
     def state_hash(self) -> str:
@@ -166,7 +196,8 @@ class ForecastSource:
         if window.count and slice_.sequence == window.last_sequence + 1:
             return self._add(slice_, now)
         self._waiting = slice_
-        return [self._request_history(now)]
+        missed = slice_.sequence - window.last_sequence if window.count else 0
+        return [self._request_history(now, missed)]
 
     def _take_history(self, history: BarsHistory, now: int) -> list[Effect]:
         window = self._window
@@ -176,6 +207,7 @@ class ForecastSource:
         window.clear()
         for slice_ in history.slices:
             window.add(slice_)
+            self._watch.bar_closed(window.bars())
         if waiting is not None and waiting.sequence == window.last_sequence + 1:
             return self._add(waiting, now)
         return self._ask(now)
@@ -183,10 +215,12 @@ class ForecastSource:
     def _add(self, slice_: BarSlice, now: int) -> list[Effect]:
         self._window.add(slice_)
         self._correlation_id = slice_.correlation_id
-        return self._ask(now)
+        self._watch.bar_closed(self._window.bars())
+        return [*self._watch.look(now), *self._ask(now)]
 
-    def _request_history(self, now: int) -> Effect:
-        request = RequestBars(ts_init=now, count=self._window.length, reply_to=self.name)
+    def _request_history(self, now: int, missed: int = 0) -> Effect:
+        count = self._window.length + max(missed, self._watch.bars_wanted)
+        request = RequestBars(ts_init=now, count=count, reply_to=self.name)
         return Send(self.config.history, request)
 
     # -- questions
@@ -213,10 +247,16 @@ class ForecastSource:
             expiry_after(bars.ts, self.config.valid_bars),
             now,
             self._correlation_id,
+            self._watch.miscoverage,
         )
-        config = self.config
         return [
-            AskModel(histories, config.horizon_bars, self._question.sequence, config.timeout_ns)
+            AskModel(
+                histories,
+                self.config.horizon_bars,
+                self._question.sequence,
+                self.config.timeout_ns,
+                self._question.miscoverage,
+            )
         ]
 
     def _take_answer(self, message: ModelAnswered, now: int) -> list[Effect]:
@@ -237,6 +277,9 @@ class ForecastSource:
             )
             return []
         facts = [self._fact(each, question, known_at, now) for each in answers]
+        bars = self._window.bars()
+        for fact in facts:
+            self._watch.forecast_made(fact, bars)
         self._answered_by = facts[0].model
         self._facts += len(facts)
         self._telling_as_of = question.as_of
@@ -280,7 +323,9 @@ class ForecastSource:
             data_cutoff=answer.data_cutoff,
             provider=answer.provider,
             latency_us=(now - question.asked_at) // 1_000,
-            quantiles=tuple(_decimal(each) for each in answer.quantiles),
+            quantiles=_decimals(answer.quantiles),
+            path=tuple(_decimals(each) for each in answer.path),
+            miscoverage=shares_of(question.miscoverage),
         )
 
 
@@ -305,6 +350,10 @@ def _usable(
         )
         for column in np.flatnonzero(can_read).tolist()
     )
+
+
+def _decimals(numbers: tuple[float, ...]) -> tuple[Decimal, ...]:
+    return tuple(_decimal(each) for each in numbers)
 
 
 def _decimal(number: float) -> Decimal:

@@ -108,7 +108,7 @@ def fit_distributed(
         "workers": workers,
     }
     with _kept(folder) as home, _relayed(progress) as queue, _interruptible():
-        made = _result_of({**task, "queue": queue}, workers, home)
+        made = _result_of({**task, "queue": queue, "folder": str(home)}, workers, home)
     if isinstance(made, TradingError):
         raise made
     return _fitted(plan, made)
@@ -177,7 +177,7 @@ def _train_share(task: Mapping[str, Any]) -> Any:
             device=str(ray_train.torch.get_device()) if workers.has_gpu else "cpu",
             start_from=decode_weights(start_from) if start_from else None,
         )
-        with tempfile.TemporaryDirectory(prefix="train-") as folder:
+        with tempfile.TemporaryDirectory(dir=_room(task["folder"])) as folder:
             store = _ReportedCheckpoint(Path(folder) / STATE, task["identity"])
             fitted = run_shared(learner, store, None if queue is None else queue.put)
     except TradingError as error:
@@ -187,6 +187,11 @@ def _train_share(task: Mapping[str, Any]) -> Any:
         "looks": fitted.looks,
         "best": fitted.best,
     }
+
+
+def _room(folder: str) -> str | None:
+    """Return the folder of the training where this machine has it: what a killed worker leaves goes with it."""
+    return folder if Path(folder).is_dir() else None
 
 
 class _ReportedCheckpoint(Checkpoint):

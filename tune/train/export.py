@@ -4,11 +4,7 @@ The graph has everything inside, from prices to sorted quantiles, takes any numb
 of the machine that it was made on. A graph that disagrees with the network is refused.
 """
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,14 +17,14 @@ from trading.forecasting.prediction import Prediction
 from trading.indicators.periods import IntArray
 from tune.train.baselines import Predict
 from tune.train.features import DAY_NS
-from tune.train.graph import plain_bytes, predictor_of
+from tune.train.graph import plain_bytes, predictor_of, quiet
 from tune.train.network import ForecastNetwork, ScaledNetwork
 from tune.train.plan import TrainingPlan
 
 TOLERANCE = 1e-5
-"""Largest difference of a quantile between graph and network, in deviations of the window."""
+"""Largest difference of a quantile between graph and network: in deviations of the window, and for quantiles beyond one
+deviation as a part of the largest quantile of the batch."""
 BATCHES = (1, 7, 64)
-_WINDOW = "window"
 _EXAMPLE_BATCH = 3
 _SEED = 20
 
@@ -39,10 +35,25 @@ class ExportRefused(ModelError):
     code = "MODEL_EXPORT_REFUSED"
 
 
-def export(network: ScaledNetwork, real: Inputs) -> tuple[bytes, float]:
-    """Return the graph of a network, and the largest difference of its quantiles from the network's.
+class Difference(NamedTuple):
+    """How far two forecasts of the same model are apart at most; NaN if one answers NaN.
 
-    Compared are random windows and real ones, in batches of 1, 7 and 64. The same weights give the same bytes.
+    Attributes
+    ----------
+    absolute : float
+        Of a quantile, in deviations of the window.
+    relative : float
+        The same, over the largest quantile of its batch where that is above one deviation.
+    """
+
+    absolute: float
+    relative: float
+
+
+def export(network: ScaledNetwork, real: Inputs) -> tuple[bytes, Difference]:
+    """Return the graph of a network, and how far its quantiles are from the network's.
+
+    The same weights give the same bytes.
 
     Parameters
     ----------
@@ -51,23 +62,23 @@ def export(network: ScaledNetwork, real: Inputs) -> tuple[bytes, float]:
 
     Returns
     -------
-    (bytes, float)
-        The difference is in deviations of the window.
+    (bytes, Difference)
 
     Raises
     ------
     ExportRefused
-        If the difference is above `TOLERANCE`, or an answer is no number.
+        If the relative difference is above `TOLERANCE`, or an answer is no number.
     """
     served = ForecastNetwork(network).eval()
     graph = _graph(served)
-    error = largest_difference(network_predictor(network), predictor_of(graph), network.plan, real)
-    if not error <= TOLERANCE:
+    found = difference(network_predictor(network), predictor_of(graph), network.plan, real)
+    if not found.relative <= TOLERANCE:
         raise ExportRefused(
-            f"The graph of {network.plan.kind} differs from the network by {error:.1e} deviations of the "
-            f"window, more than {TOLERANCE:.0e}; no version is made of it."
+            f"The graph of {network.plan.kind} differs from the network by {found.absolute:.1e} deviations of "
+            f"the window, {found.relative:.1e} of its quantiles and more than {TOLERANCE:.0e}; no version is "
+            "made of it."
         )
-    return graph, error
+    return graph, found
 
 
 def network_predictor(network: ScaledNetwork) -> Predict:
@@ -82,21 +93,15 @@ def network_predictor(network: ScaledNetwork) -> Predict:
     return predict
 
 
-def largest_difference(one: Predict, other: Predict, plan: TrainingPlan, real: Inputs) -> float:
-    """Return by how much two forecasts of the same model differ (deviations of the window); NaN if one is NaN.
-
-    On random and on real windows, in batches of 1, 7 and 64.
-    """
+def difference(one: Predict, other: Predict, plan: TrainingPlan, real: Inputs) -> Difference:
+    """Return how far two forecasts are apart on random and on real windows, in batches of 1, 7 and 64."""
     random = np.random.default_rng(_SEED)
-    differences: list[float] = []
+    found: list[Difference] = []
     for count in BATCHES:
         drawn = random.integers(0, len(real["close"]), count)
-        for inputs in (random_inputs(plan, count, random), _rows(real, plan, drawn)):
-            mine, theirs = one(inputs), other(inputs)
-            gap = np.abs(mine.log_returns - theirs.log_returns) / mine.scale[:, None, None]
-            scales = np.abs(mine.scale - theirs.scale) / mine.scale
-            differences += [float(gap.max()), float(scales.max())]
-    return float(np.max(differences))
+        windows = (random_inputs(plan, count, random), _rows(real, plan, drawn))
+        found += [_difference(one(inputs), other(inputs)) for inputs in windows]
+    return Difference(*np.max(found, axis=0).tolist())
 
 
 def random_inputs(plan: TrainingPlan, count: int, random: np.random.Generator) -> Inputs:
@@ -114,11 +119,19 @@ def random_inputs(plan: TrainingPlan, count: int, random: np.random.Generator) -
     return {name: made[name] for name in plan.inputs}
 
 
+def _difference(one: Prediction, other: Prediction) -> Difference:
+    units = one.scale[:, None, None]
+    quantiles = one.log_returns / units
+    gap = np.abs(other.log_returns / units - quantiles).max()
+    absolute = max(float(gap), float(np.abs(other.scale / one.scale - 1.0).max()))
+    return Difference(absolute, absolute / max(1.0, float(np.abs(quantiles).max())))
+
+
 def _graph(served: ForecastNetwork) -> bytes:
     plan = served.scaled.plan
     example = random_inputs(plan, _EXAMPLE_BATCH, np.random.default_rng(_SEED))
     batch = {0: torch.export.Dim.DYNAMIC}
-    with _quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         program = torch.onnx.export(
             served,
             kwargs=_tensors(example, plan),
@@ -129,7 +142,7 @@ def _graph(served: ForecastNetwork) -> bytes:
             verbose=False,
         )
     assert program is not None
-    return plain_bytes(program.model_proto, _WINDOW)
+    return plain_bytes(program.model_proto)
 
 
 def _tensors(inputs: Inputs, plan: TrainingPlan) -> dict[str, torch.Tensor]:
@@ -138,19 +151,3 @@ def _tensors(inputs: Inputs, plan: TrainingPlan) -> dict[str, torch.Tensor]:
 
 def _rows(inputs: Inputs, plan: TrainingPlan, rows: IntArray) -> Inputs:
     return {name: inputs[name][rows] for name in plan.inputs}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter warns of its own internals, and of torchvision, which nobody asked for."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

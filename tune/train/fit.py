@@ -40,7 +40,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     validation_loss : float or None
         Where it was just measured.
     eta_s : float
-        Time left if it goes on to the last step (s).
+        Time left if it goes on to the last step (s); NaN before the first.
+    stage : str
+        Which of the trainings of one model it is.
     """
 
     step: int
@@ -48,6 +50,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     train_loss: float
     validation_loss: float | None
     eta_s: float
+    stage: str = "train"
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True):

@@ -1,6 +1,9 @@
 """ONNX graphs as bytes: run one, and write one that depends on the model alone."""
 
-from collections.abc import Iterable
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import onnx
@@ -12,6 +15,8 @@ from trading.forecasting.prediction import Prediction
 from tune.train.baselines import Predict
 
 _ERRORS_ONLY = 3
+_BATCH = "window"
+_TALKATIVE = ("torch.onnx", "torch.export", "onnxscript")
 
 
 def predictor_of(graph: bytes) -> Predict:
@@ -36,8 +41,8 @@ def predictor_of(graph: bytes) -> Predict:
     return predict
 
 
-def plain_bytes(model: onnx.ModelProto, batch: str) -> bytes:
-    """Return a graph without traces of how and where it was made; the first dimension is called `batch`.
+def plain_bytes(model: onnx.ModelProto) -> bytes:
+    """Return a graph without traces of how and where it was made; the first dimension is called "window".
 
     Exporters write stack traces, with paths of the machine, beside every node.
     """
@@ -48,8 +53,9 @@ def plain_bytes(model: onnx.ModelProto, batch: str) -> bytes:
         _clean(function.node)
     _clean_graph(model.graph)
     for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = batch
-    return model.SerializeToString(deterministic=True)
+        value.type.tensor_type.shape.dim[0].dim_param = _BATCH
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def _clean_graph(graph: onnx.GraphProto) -> None:
@@ -69,3 +75,19 @@ def _clean(nodes: Iterable[onnx.NodeProto]) -> None:
         for attribute in node.attribute:
             if attribute.HasField("g"):
                 _clean_graph(attribute.g)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence exporters and converters, which warn of their own internals and of packages that nobody asked for."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -18,6 +18,8 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
+from actors.models.manifest import ModelManifest
+from actors.models.registry import ModelRegistry
 from trading.errors import ClusterUnreachable, UsageError
 from trading.strategies.search_space import SearchSpace
 from trading.strategies.strategy import Bars
@@ -174,6 +176,31 @@ def search_plan(
             run.write_table(TRIALS, find(plan, space, ground, run, execution))
             run.finish(datetime.now(UTC))
     return _outcome(plan, space, store.trials(name))
+
+
+def train_found(
+    found: HyperOutcome,
+    bars: Bars,
+    registry: ModelRegistry,
+    train: Callable[[TrainingPlan, Bars], tuple[ModelManifest, Mapping[str, bytes]]],
+) -> ModelManifest:
+    """Train once with the settings that a search found, and register the version.
+
+    Parameters
+    ----------
+    bars : Bars
+        Those of the search.
+    train : callable of plan and bars
+        Returns a manifest and the files that it names.
+
+    Returns
+    -------
+    ModelManifest
+        Its parameters have an entry "search": space, seed and number of trials, see `HyperOutcome.record`.
+    """
+    manifest, files = train(found.plan, bars)
+    parameters = {**manifest.parameters, "search": found.record}
+    return registry.register(msgspec.structs.replace(manifest, parameters=parameters), files)
 
 
 def _trials(

@@ -1,5 +1,6 @@
 """All that decides what a trained model is, beside the data."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -66,6 +67,10 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     validation_share, calibration_share, test_share : float
         Parts of the bars, behind each other at the end; the training has what is before. No calibration or no
         test with 0.
+    season : int
+        Bars after which the seasonal baseline expects a repetition (1 to 2520): 5 for trading days, 12 for months.
+    bar : str
+        Length of a bar, for the reader: "1d", "1h", ...
     """
 
     kind: str
@@ -92,6 +97,8 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     validation_share: float = 0.1
     calibration_share: float = 0.1
     test_share: float = 0.2
+    season: int = 5
+    bar: str = "1d"
 
     def __post_init__(self) -> None:
         kind = kind_of(self.kind)
@@ -146,6 +153,11 @@ def plan_of(kind: str, **settings: Any) -> TrainingPlan:
         raise UsageError(f"Training {kind}: {error}") from error
 
 
+def recorded_plan(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a plan among the parameters of a manifest, which say more."""
+    return {name: parameters[name] for name in TrainingPlan.__struct_fields__ if name in parameters}
+
+
 def _require_ranges(plan: TrainingPlan) -> None:
     for name, low, high in (
         ("horizon", 1, 252),
@@ -164,6 +176,7 @@ def _require_ranges(plan: TrainingPlan) -> None:
         ("validation_share", 0.01, 0.5),
         ("calibration_share", 0.0, 0.5),
         ("test_share", 0.0, 0.5),
+        ("season", 1, 2520),
     ):
         require_range(plan, name, low, high)
 

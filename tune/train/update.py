@@ -36,6 +36,7 @@ from tune.train.graph import predictor_of
 from tune.train.learner import Weights
 from tune.train.plan import TrainingPlan
 from tune.train.splits import PARTS, Span, Split
+from tune.train.variants import pinball_of, variants_of
 from tune.train.weights import WEIGHTS, decode_weights, encode_weights
 from tune.train.windows import Windows, windows_of
 
@@ -137,7 +138,8 @@ def update_model(
     settings = plan or UpdatePlan()
     parent = registry.manifest(reference)
     training = _fine_tuning(_plan_of(parent), settings)
-    known = bars.rows(0, int(np.searchsorted(bars.ts, until or bars.ts[-1], side="right")))
+    end = bars.ts[-1] if until is None else until
+    known = bars.rows(0, int(np.searchsorted(bars.ts, end, side="right")))
     weights = _weights_of(registry, parent)
     spans = _spans(known, parent, settings)
     parts = _split(known, training, spans, parent.data.last_ts, settings)
@@ -251,7 +253,7 @@ def _version(
 ) -> tuple[ModelManifest, dict[str, bytes]]:
     """Return the manifest and the files of the new version; `before` is what the parent says of the test."""
     parts, parent = update.parts, update.parent
-    graph, max_error = export(update.fitted.network, parts.test.inputs)
+    graph, difference = export(update.fitted.network, parts.test.inputs)
     raw = predictor_of(graph)
     held_out = parts.calibration
     calibration = calibrate(predict_all(raw, held_out.inputs), held_out.outcomes)
@@ -261,7 +263,9 @@ def _version(
 
     baselines = baseline_predictions(parts.train, parts.test, held_out=held_out)
     judged = evaluate(predict, parts.test, {**baselines, PARENT: before})
+    variants = [each for each in variants_of(graph, update.training, parts.test) if each.graph]
     files = {ONNX: graph, WEIGHTS: encode_weights(update.fitted.network.state_dict())}
+    files.update({each.file: each.graph for each in variants})
     manifest = msgspec.structs.replace(
         parent,
         data=TrainingData(
@@ -279,14 +283,21 @@ def _version(
         calibration=calibration,
         inputs=_input_bins(parts.train),
         files=(
-            ModelFile(name=ONNX, sha256="", size_bytes=0, max_error=max_error,
-                      pinball_loss=judged.metrics["pinball"]),
-            ModelFile(name=WEIGHTS, sha256="", size_bytes=0),
+            _file(ONNX, difference.absolute, pinball_of(raw, parts.test)),
+            *(_file(each.file, each.max_error, each.pinball_loss) for each in variants),
+            _file(WEIGHTS),
         ),
         parent=parent.reference,
         created_at=time.time_ns(),
-    )  # fmt: skip
+    )
     return manifest, files
+
+
+def _file(name: str, max_error: float = 0.0, pinball_loss: float | None = None) -> ModelFile:
+    """Describe a file; the registry fills in its checksum and size."""
+    return ModelFile(
+        name=name, sha256="", size_bytes=0, max_error=max_error, pinball_loss=pinball_loss
+    )
 
 
 def _record(update: _Update) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The table of docs/models.md: every kind of model beside the baselines, out of sample, year by year.
 
-    python -m tune.train.study            prints it (about half an hour on two cores)
-    python -m tune.train.study --write    and writes it into docs/models.md
+    python -m bench.forecast_study           prints it (about half an hour on two cores)
+    python -m bench.forecast_study --write   and writes it into docs/models.md
 
 At the beginning of each of the last years every model is trained anew on the bars before, corrected on the last of
 them, and judged on the year. The ensemble is the mean of the networks, corrected in the same way.
@@ -38,7 +38,7 @@ from tune.train.plan import TrainingPlan, plan_of
 from tune.train.splits import split_windows
 from tune.train.windows import Windows
 
-PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 BEGIN, END = "<!-- study -->", "<!-- end of study -->"
 NETWORKS = ("nhits", "lstm", "patchtst", "transformer", "tft")
 _COLUMNS = (
@@ -208,20 +208,20 @@ def by_year(found: Mapping[str, RollingEvaluation]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the study, print its tables, and write them where that is asked for."""
-    parser = argparse.ArgumentParser(prog="python -m tune.train.study")
+    parser = argparse.ArgumentParser(prog="python -m bench.forecast_study")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/models.md")
     wanted = parser.parse_args(arguments)
     sections = []
     for make in SERIES:
         series = make()
-        found = study(series, tell=lambda line: print(line, file=sys.stderr))  # noqa: T201
+        found = study(series, tell=lambda line: print(line, file=sys.stderr))
         windows = int(next(iter(found.values())).pooled.metrics["windows"])
         title = f"### {series.title}\n\n{series.years} years out of sample, {windows} windows."
         sections.append(
             f"{title}\n\n{table(found)}\n\nCRPS over that of the naive forecast, by year:\n\n{by_year(found)}"
         )
     text = "\n\n".join(sections)
-    print(text)  # noqa: T201
+    print(text)
     if wanted.write:
         PAGE.write_text(_inserted(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
 
