@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "neuralforecast", "onnx", "onnxscript")
 """What the extra `train` brings."""
+STAGES = {"train": "Training", "refit": "Training on all bars"}
 SCORES = {
     "crps": "CRPS",
     "pinball": "pinball loss",
@@ -237,23 +238,24 @@ def bar_of(ts: "IntArray") -> str:
 
 @contextmanager
 def _meter(*, plain: bool, quiet: bool) -> "Iterator[Show]":
-    """Show steps with both losses; a training again on all bars begins anew."""
+    """Show the steps of each stage, with the losses that were measured last."""
     from cluster.cli.meter import meter
 
     with ExitStack() as stack:
         shown: Callable[[int, str], None] | None = None
-        seen = ""
+        stage = validation = ""
 
         def show(progress: "Progress") -> None:
-            nonlocal shown, seen
-            if shown is None:
-                shown = stack.enter_context(
-                    meter("Training", progress.of, plain=plain, quiet=quiet)
-                )
+            nonlocal shown, stage, validation
+            if shown is None or progress.stage != stage:
+                stack.close()
+                stage, validation = progress.stage, ""
+                words = STAGES.get(stage, stage)
+                shown = stack.enter_context(meter(words, progress.of, plain=plain, quiet=quiet))
             if progress.validation_loss is not None:
-                seen = f"validation {progress.validation_loss:.4f}"
-            words = "" if isnan(progress.train_loss) else f"loss {progress.train_loss:.4f}"
-            shown(progress.step, f"{words}  {seen}".strip())
+                validation = f"validation {progress.validation_loss:.4f}"
+            loss = "" if isnan(progress.train_loss) else f"loss {progress.train_loss:.4f}  "
+            shown(progress.step, f"{loss}{validation}")
 
         yield show
 

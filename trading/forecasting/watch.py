@@ -23,6 +23,7 @@ from trading.events import Event, ForecastPublished, ModelAlarmed
 from trading.forecasting.adaptive import AdaptiveMiscoverage
 from trading.forecasting.input_drift import window_summaries
 from trading.forecasting.monitor import Bins, ForecastMonitor, Limits
+from trading.forecasting.monitoring import MonitorReport
 from trading.forecasting.prediction import LEVELS, Prediction
 from trading.identifiers import StreamName
 from trading.indicators.rolling import FloatArray
@@ -75,6 +76,8 @@ class _Made:
 @dataclass(slots=True)
 class _Version:
     monitor: ForecastMonitor
+    is_in_service: bool = False
+    """It has answered in this life; a version of an earlier one is nobody's concern here."""
     reported: frozenset[str] | None = None
     """Alerts of the last report that was put down; None asks for a new one."""
     said: set[str] = field(default_factory=set)
@@ -154,6 +157,9 @@ class ModelWatch:
     def forecast_made(self, fact: ForecastPublished, bars: Bars) -> None:
         """Count a forecast of the newest of these bars."""
         self._count(_made_of(fact), bars)
+        self._newest = fact.model
+        if fact.model in self._versions:
+            self._versions[fact.model].is_in_service = True
 
     def bar_closed(self, bars: Bars) -> None:
         """Count the newest bar; one that is no newer than another is not counted.
@@ -195,7 +201,6 @@ class ModelWatch:
         )
         if made.miscoverage:
             monitor.go_on_from(AdaptiveMiscoverage(shares=made.miscoverage))
-        self._newest = made.model
 
     def _version(self, model: str) -> _Version:
         if model not in self._versions:
@@ -219,6 +224,8 @@ class ModelWatch:
         effects: list[Effect] = []
         facts: list[ModelAlarmed] = []
         for model, version in self._versions.items():
+            if not version.is_in_service:
+                continue
             report = version.monitor.report(now)
             if is_due or version.reported != frozenset(report.alert_names):
                 version.reported = frozenset(report.alert_names)
@@ -226,12 +233,7 @@ class ModelWatch:
                 effects.append(ReportModel(model, report))
             if is_due:  # what the journal did not take is told again
                 version.said = set(self._alarms.get(model, ()))
-            alerts = dict(zip(report.alert_names, report.alerts, strict=True))
-            facts += [
-                self._alarmed(model, name, alerts.get(name, ""), now)
-                for name in sorted(alerts.keys() ^ version.said)
-            ]
-            version.said = set(alerts)
+            facts += self._alarms_of(model, version, report, now)
         if facts:
             effects.append(AppendShared(alarm_stream(self._source), facts[0], tuple(facts[1:])))
         return effects
@@ -258,15 +260,24 @@ class ModelWatch:
             "last_report_failure": self._last_failure,
         }
 
-    def _alarmed(self, model: str, alarm: str, reason: str, now: int) -> ModelAlarmed:
-        return ModelAlarmed(
-            ts_event=self._closed_at,
-            ts_init=now,
-            source=self._source,
-            model=model,
-            alarm=alarm,
-            reason=reason,
-        )
+    def _alarms_of(
+        self, model: str, version: _Version, report: MonitorReport, now: int
+    ) -> list[ModelAlarmed]:
+        """Return what is to be said of alarms that began or ended."""
+        alerts = dict(zip(report.alert_names, report.alerts, strict=True))
+        changed = sorted(alerts.keys() ^ version.said)
+        version.said = set(alerts)
+        return [
+            ModelAlarmed(
+                ts_event=self._closed_at,
+                ts_init=now,
+                source=self._source,
+                model=model,
+                alarm=name,
+                reason=alerts.get(name, ""),
+            )
+            for name in changed
+        ]
 
 
 def _made_of(fact: ForecastPublished) -> _Made:

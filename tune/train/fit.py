@@ -198,7 +198,7 @@ class _Reporter:
     def __init__(
         self, progress: Callable[[Progress], None] | None, plan: TrainingPlan, step: int
     ) -> None:
-        self._progress, self._of = progress, plan.max_steps
+        self._progress, self._of, self._look_every = progress, plan.max_steps, plan.check_every
         self._every = max(1, plan.check_every // _REPORTS_PER_LOOK)
         self._first, self._began = step, time.monotonic()
         self._sum, self._count = 0.0, 0
@@ -206,7 +206,7 @@ class _Reporter:
     def add(self, loss: float, step: int) -> None:
         self._sum += loss
         self._count += 1
-        if step % self._every == 0:
+        if step % self._every == 0 and step % self._look_every:
             self.tell(step, None)
 
     def tell(self, step: int, validation_loss: float | None) -> None:

@@ -195,7 +195,9 @@ def test_chart_fits_the_terminal_and_shows_falling_prices_below(width: int) -> N
     labels = [float(line.split("┤")[0]) for line in lines if "┤" in line]
     assert labels == sorted(labels, reverse=True)
     marks = {line.index("●"): row for row, line in enumerate(lines[:18]) if "●" in line}
-    assert list(marks) == sorted(marks), "the second outcome is to the right of the first and below it"
+    assert list(marks) == sorted(marks), (
+        "the second outcome is to the right of the first and below it"
+    )
     assert max(marks) == width - 2
     middle = next(line for line in lines if "━" in line)
     assert middle.count("━") + middle.count("●") == width - 11 - 40 - 1

@@ -30,9 +30,7 @@ def test_every_code_in_the_source_is_documented() -> None:
 
 def test_exit_codes_are_those_of_the_errors() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
-    known = {
-        kind.code: kind.exit_status for kind in kinds if issubclass(kind, errors.TradingError)
-    }
+    known = {kind.code: kind.exit_status for kind in kinds if issubclass(kind, errors.TradingError)}
     for code, exit_code in documented().items():
         if code in known:
             assert int(exit_code) == known[code], code
