@@ -126,8 +126,6 @@ class LocalModel:
 class ForecastService:
     """A forecasting service that is asked by HTTP: one request for each instrument, all at once.
 
-    Its intervals are those of the calibration: it serves many, and does not adapt to what one of them saw.
-
     Parameters
     ----------
     url : str
@@ -178,6 +176,8 @@ class ForecastService:
         }
         if history.volume is not None:
             question["volume"] = history.volume.tolist()
+        if ask.miscoverage is not None:
+            question["miscoverage"] = ask.miscoverage
         async with self._client.post(self._url, json=question) as response:
             body = await response.read()
         if response.status != 200:

@@ -7,17 +7,22 @@ import typer
 from cluster.cli import (
     backtest,
     check,
+    cluster,
     config,
     data,
     doctor,
+    forecast,
     kill,
     lifecycle,
+    models,
     observe,
     publish,
     replay,
     risk,
     run,
+    serve,
     sweep,
+    train,
     tune,
 )
 from cluster.cli.options import JsonOption
@@ -45,9 +50,14 @@ app.command("backtest")(backtest.backtest)
 app.command("check")(check.check)
 app.command("tune")(tune.tune)
 app.command("sweep", context_settings=sweep.SETTINGS)(sweep.sweep)
+app.command("train")(train.train)
+app.command("forecast")(forecast.forecast)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(risk.app, name="risk")
+app.add_typer(models.app, name="models")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(config.app, name="config")
 
 

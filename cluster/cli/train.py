@@ -16,12 +16,9 @@ from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
 if TYPE_CHECKING:
     from actors.models.manifest import ModelManifest
     from actors.models.registry import ModelRegistry
-    from trading.indicators.periods import IntArray
-    from trading.strategies.strategy import Bars
+    from cluster.cli.training_ways import Make, Show
+    from cluster.config import Config
     from tune.train.fit import Progress
-
-    Show = Callable[[Progress], None]
-    Make = Callable[[Bars, str, Show], ModelManifest]
 
 PACKAGES = ("torch", "neuralforecast", "onnx", "onnxscript")
 """What the extra `train` brings."""
@@ -41,6 +38,12 @@ SHARES = frozenset({"directional_accuracy", "coverage_80", "coverage_95"})
 class Part(StrEnum):
     CHAMPION = "champion"
     CHALLENGER = "challenger"
+
+
+class Scheduler(StrEnum):
+    ASHA = "asha"
+    PBT = "pbt"
+    NONE = "none"
 
 
 def train(
@@ -90,6 +93,21 @@ def train(
     parent: Annotated[
         str, typer.Option("--from", metavar="REF", help="Go on from the weights of this version.")
     ] = "",
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, metavar="N", help="Share the work among N, on Ray.")
+    ] = 1,
+    trials: Annotated[
+        int,
+        typer.Option(
+            "--trials", min=0, metavar="N", help="Search the settings first, on Ray, in N trials."
+        ),
+    ] = 0,
+    scheduler: Annotated[
+        Scheduler, typer.Option("--scheduler", help="How a search stops what does worse.")
+    ] = Scheduler.ASHA,
+    resume: Annotated[
+        str, typer.Option("--resume", metavar="NAME", help="Go on with this search.")
+    ] = "",
     refit: Annotated[
         bool, typer.Option("--refit", help="Once judged, train again on all bars.")
     ] = False,
@@ -124,10 +142,8 @@ def train(
     chosen = {key: value for key, value in options.items() if value not in (None, "", ())}
     chosen |= _settings(settings or [])
     registry = open_models(configured)
-    if parent:
-        make = _update(kind, parent, registry, chosen | ({"refit": True} if refit else {}))
-    else:
-        make = _training(kind, chosen, registry, refit=refit)
+    ways = {"workers": workers, "trials": trials, "scheduler": scheduler.value, "resume": resume}
+    make = _way(kind, chosen, registry, configured, parent, ways, refit=refit)
     bars = prices_of_source(configured, data, symbols, (start, end)).bars
     source = " ".join(word for word in (data, symbols, start, end) if word)
     with _meter(plain=as_json, quiet=quiet) as show:
@@ -168,72 +184,49 @@ def _settings(texts: list[str]) -> dict[str, Any]:
     return parameters_of(texts)
 
 
-def _training(
-    kind: str, chosen: Mapping[str, Any], registry: "ModelRegistry", *, refit: bool
+def _way(
+    kind: str,
+    chosen: Mapping[str, Any],
+    registry: "ModelRegistry",
+    config: "Config",
+    parent: str,
+    ways: Mapping[str, Any],
+    *,
+    refit: bool,
 ) -> "Make":
-    """Return how a model is made from nothing; what is no setting of a plan is one of the architecture."""
-    import msgspec
-
-    from tune.train.pipeline import train_model
-    from tune.train.plan import TrainingPlan, plan_of
-
-    fields = TrainingPlan.__struct_fields__
-    network = {name: value for name, value in chosen.items() if name not in fields}
-    rest = {name: value for name, value in chosen.items() if name in fields}
-    plan = plan_of(kind, **rest, **({"network": network} if network else {}))
-
-    def make(bars: "Bars", source: str, show: "Show") -> "ModelManifest":
-        bar = plan.bar if "bar" in chosen else bar_of(bars.ts)
-        of_bars = msgspec.structs.replace(plan, bar=bar)
-        return train_model(bars, of_bars, registry, source, progress=show, refit=refit)
-
-    return make
-
-
-def _update(kind: str, parent: str, registry: "ModelRegistry", chosen: Mapping[str, Any]) -> "Make":
-    """Return how a registered model learns from newer bars.
+    """Return how the version is made.
 
     Raises
     ------
     UsageError
-        If it is of another kind, or what was chosen cannot change any more.
+        If two ways are asked for at once.
     """
-    import msgspec
-
+    from cluster.cli import training_ways
     from trading.errors import UsageError
-    from tune.train.update import UpdatePlan, update_model
 
-    manifest = registry.manifest(parent)
-    if manifest.kind != kind:
-        raise UsageError(f"{manifest.reference} is of the kind {manifest.kind}, not {kind}.")
-    fixed = sorted(set(chosen) - set(UpdatePlan.__struct_fields__))
-    if fixed:
-        raise UsageError(
-            f"{fixed[0]} is that of {manifest.reference} and stays; of an update you may choose "
-            f"{', '.join(UpdatePlan.__struct_fields__)}."
+    asked = [
+        name
+        for name, is_asked in (
+            ("--from", bool(parent)),
+            ("--workers", ways["workers"] > 1),
+            ("--trials", ways["trials"] > 0),
         )
-    try:
-        plan = msgspec.convert(dict(chosen), UpdatePlan, strict=False)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"Update of {manifest.reference}: {error}.") from None
-
-    def make(bars: "Bars", source: str, show: "Show") -> "ModelManifest":
-        return update_model(
-            bars, registry, manifest.reference, source=source, plan=plan, progress=show
+        if is_asked
+    ]
+    if len(asked) > 1:
+        raise UsageError(f"{asked[0]} and {asked[1]} do not go together; give one of them.")
+    if parent:
+        return training_ways.updated(
+            kind, parent, registry, {**chosen, **({"refit": True} if refit else {})}
         )
-
-    return make
-
-
-def bar_of(ts: "IntArray") -> str:
-    """Return the usual distance of bars as the manifest of a model has it: "1d", "4h", "5m" or "30s"."""
-    import numpy as np
-
-    seconds = round(float(np.median(np.diff(ts))) / 1e9) if ts.size > 1 else 86_400
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds // length}{unit}"
-    return f"{max(seconds, 1)}s"
+    plan = training_ways.plan_from(kind, chosen)
+    if ways["workers"] > 1:
+        return training_ways.trained_by_workers(
+            plan, registry, config, ways["workers"], refit=refit
+        )
+    if ways["trials"]:
+        return training_ways.searched(plan, registry, config, ways, refit=refit)
+    return training_ways.trained(plan, registry, refit=refit)
 
 
 @contextmanager

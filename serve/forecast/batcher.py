@@ -105,7 +105,7 @@ def _answers(
     try:
         return predict(histories, horizon)
     except TradingError as error:
-        if True:
+        if len(histories) == 1:
             return [error]
         return [_answers(predict, [history], horizon)[0] for history in histories]
     except Exception as error:  # whatever it is, nobody may wait for ever

@@ -88,6 +88,7 @@ def test_answer_holds_the_last_step_as_simple_returns() -> None:
     (answer,) = found.answers
     assert (answer.instrument_id, answer.model, answer.data_cutoff) == ("A.X", "nhits@3", 5)
     np.testing.assert_allclose(answer.quantiles, np.array(LEVELS) / 50.0)
+    np.testing.assert_array_equal(answer.path, np.zeros((1, 9)))
 
 
 @pytest.mark.parametrize(
@@ -242,6 +243,18 @@ def test_service_is_asked_for_every_instrument_with_its_bars() -> None:
         "ts": question.histories[0].ts.tolist(),
         "close": question.histories[0].close.tolist(),
     }
+
+
+def test_service_is_asked_for_the_miscoverage_when_there_is_one() -> None:
+    seen: list[dict[str, Any]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(await request.json())
+        return json(a_forecast())
+
+    shares = (0.4, 0.15, 0.03, 0.002)
+    ask_service(handler, msgspec.structs.replace(ask(), miscoverage=shares))
+    assert seen[0]["miscoverage"] == list(shares)
 
 
 def test_question_is_one_that_the_service_understands() -> None:

@@ -5,20 +5,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.blueprint import Blueprint, build
 from actors.forecast_calls import ask_model
 from actors.forecast_sessions import port_of
 from actors.local_bus import LocalBus
+from actors.models.in_service import put_down
+from actors.models.manifest import InputBins
 from actors.models.registry import ModelRegistry
 from actors.runner import Runner
 from actors.simulation.memory_journal import Disk, MemoryJournal
 from cluster.config import Config, load_config
 from cluster.launch import blueprint_of, plan_of
 from cluster.topology import place
-from trading.effects import AskModel
-from trading.errors import ConfigError, ModelUnknown, UsageError
+from trading.effects import AskModel, ReportModel
+from trading.errors import ConfigError, ModelRefused, ModelUnknown, UsageError
+from trading.forecasting.conformal import Calibration
 from trading.identifiers import MachineName, machine_name
 from trading.outcomes import Outcome
 from trading.values import NANOS_PER_SECOND
@@ -102,7 +106,7 @@ def test_wrong_model_is_refused_before_anything_starts(
         plan_of(configured(**env), {})
 
 
-def run(blueprint: Blueprint) -> LocalBus:
+def run(blueprint: Blueprint, on_report: Callable[[ReportModel], None] | None = None) -> LocalBus:
     """Trade the whole replay in this process, with the real model and a perfect network."""
     disk = Disk()
     bus = LocalBus(START_NS)
@@ -116,7 +120,7 @@ def run(blueprint: Blueprint) -> LocalBus:
         factory = build(blueprint, name, SECRET)
         return lambda: Runner({name: factory}, MemoryJournal(disk), holder="test")
 
-    bus.answer = answer
+    bus.answer, bus.on_report = answer, on_report
     for name in blueprint.machines():
         bus.add_host(str(name), frozenset({name}), maker(name))
     bus.start()
@@ -138,6 +142,41 @@ def test_both_strategies_of_the_example_trade(configured: Callable[..., Config])
     assert source["asked"] == source["published"] >= 59
     assert (source["late"], source["failed"]) == (0, 0)
     assert source["facts"] == 6 * source["published"] == from_source["published"]["heard"]
+
+
+def test_inputs_unlike_those_of_the_training_block_the_promotion(
+    configured: Callable[..., Config], registry: ModelRegistry, trend_model: Callable[..., Any]
+) -> None:
+    manifest, files = trend_model("nhits")
+    others = InputBins(edges=(5.0, 6.0), shares=(0.2, 0.3, 0.5))  # trends as no stock has them
+    made = registry.register(msgspec.structs.replace(manifest, inputs={"trend": others}), files)
+    registry.promote(made.reference, "champion", by="t", why="better", at=2)
+    blueprint = blueprint_of(configured(DATA__PACE_SLICES_PER_S="8"))
+    bus = run(blueprint, lambda effect: put_down(registry, effect.reference, effect.report))
+    watch = bus.machine(machine_name("forecast", "desk")).view()["watch"]
+    assert watch["model"] == "nhits@2"
+    assert watch["forecasts"] == 6 * (watch["moments"])
+    assert watch["moments"] >= 54
+    with pytest.raises(ModelRefused, match=r"nhits@2 has an alarm \(The input trend"):
+        registry.promote("nhits@2", "champion", by="t", why="again", at=3)
+    registry.promote("nhits@1", "champion", by="t", why="nobody complains of it", at=4)
+
+
+def test_source_expects_what_the_manifest_says_and_a_service_does_not_adapt(
+    configured: Callable[..., Config], registry: ModelRegistry, trend_model: Callable[..., Any]
+) -> None:
+    manifest, files = trend_model("nhits")
+    facts = {
+        "metrics": {"pinball_in_deviations": 0.4},
+        "calibration": Calibration(windows=1, grid=(1.0,), scores=(((0.0,),),)),
+    }
+    registry.register(msgspec.structs.replace(manifest, **facts), files)
+    registry.promote("nhits@2", "champion", by="t", why="better", at=2)
+    (near,) = blueprint_of(configured()).forecasts
+    (far,) = blueprint_of(configured(FORECASTS__DESK__URL="http://127.0.0.1:8000")).forecasts
+    assert (near.expected.model, near.expected.loss) == ("nhits@2", 0.4)
+    assert near.expected.is_adaptive
+    assert not far.expected.is_adaptive
 
 
 def test_strategies_do_not_trade_on_bars_of_the_training(

@@ -1,5 +1,6 @@
 """Training on Ray: workers that are killed, several models at once, searches for settings."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 import psutil
 import pytest
 
-from trading.errors import DataError, TradingError
+from actors.models.registry import ModelRegistry
+from trading.errors import DataError, UsageError
 from trading.identifiers import InstrumentId
 from trading.strategies.search_space import Choice, Span
 from trading.strategies.strategy import Bars
@@ -17,7 +19,7 @@ from tune.store import Store
 from tune.train.distributed import Workers, fit_distributed
 from tune.train.fit import Fitted, Progress, fit
 from tune.train.hyper import HyperPlan, search_plan
-from tune.train.many import train_many
+from tune.train.many import train_many, train_models
 from tune.train.plan import TrainingPlan, plan_of
 from tune.train.splits import split_windows
 
@@ -74,10 +76,10 @@ def test_when_a_worker_is_killed_two_still_train_what_one_does(ray_session: Any)
     assert found.looks[-1].validation_loss < found.looks[0].validation_loss - 1e-3
 
 
-def fit_on(plan: TrainingPlan, bars: Bars, device: str, threads: int) -> tuple[float, str]:
+def fit_on(plan: TrainingPlan, bars: Bars) -> tuple[float, str | None]:
     parts = split_windows(bars, plan)
-    fitted: Fitted = fit(plan, parts.train, parts.validation, device=device, threads=threads)
-    return fitted.best.validation_loss, device
+    fitted: Fitted = fit(plan, parts.train, parts.validation)
+    return fitted.best.validation_loss, os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 def test_models_are_trained_at_once_and_one_that_fails_stops_no_other(ray_session: Any) -> None:
@@ -85,11 +87,22 @@ def test_models_are_trained_at_once_and_one_that_fails_stops_no_other(ray_sessio
     plans = [plan_with(), plan_with(input_size=500), plan_with(seed=2)]
     done: list[TrainingPlan] = []
     made = train_many(fit_on, plans, bars, on_done=lambda plan, _: done.append(plan))
-    assert made[0] == fit_on(plans[0], bars, "cpu", 1)
-    assert made[2] == fit_on(plans[2], bars, "cpu", 1) != made[0]
+    assert made[0] == (fit_on(plans[0], bars)[0], "")  # a GPU that is not asked for is not seen
+    assert made[2] == (fit_on(plans[2], bars)[0], "") != made[0]
     assert isinstance(made[1], DataError)
-    assert isinstance(made[1], TradingError)
-    assert len(done) == 3
+    assert sorted(plans.index(plan) for plan in done) == [0, 1, 2]
+
+
+def test_models_that_are_trained_at_once_are_registered(ray_session: Any, tmp_path: Path) -> None:
+    registry = ModelRegistry(str(tmp_path))
+    plans = [plan_with(), plan_with(seed=2), plan_with(test_share=0.0)]
+    made = train_models(bars_of(), plans, registry, "drawn")
+    assert isinstance(made[2], UsageError)
+    assert registry.versions("linear") == (1, 2)
+    assert {each.version for each in made[:2]} == {1, 2}
+    for each, seed in zip(made[:2], (1, 2), strict=True):
+        assert registry.manifest(each.reference).files == each.files
+        assert each.parameters["seed"] == seed
 
 
 def test_a_search_finds_what_a_training_alone_confirms(ray_session: Any, tmp_path: Path) -> None:

@@ -2,18 +2,25 @@
 
 from collections import Counter, defaultdict
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
 from actors.blueprint import Blueprint, ForecastPlan, StrategyPlan
+from actors.feeds.sources import load_prices
 from actors.simulation.memory_journal import MemoryJournal
 from actors.simulation.seeded_faults import FORECAST_PROFILES, MS, Profile
-from actors.simulation.simulation import Simulation, SimulationReport, blueprint_for
+from actors.simulation.simulation import SYMBOLS, Simulation, SimulationReport, blueprint_for
 from trading.codec import decode
 from trading.commands import SubmitOrder
+from trading.effects import ReportModel
 from trading.events import ForecastPublished
+from trading.forecasting.adaptive import RATE, AdaptiveMiscoverage
+from trading.forecasting.input_drift import bins_of
+from trading.forecasting.prediction import COVERAGES
+from trading.forecasting.watch import Expectations
 from trading.identifiers import InstrumentId, StrategyId, StreamName, machine_name
 from trading.indicators.rolling import FloatArray
 from trading.strategies.signals import FORECAST_RETURN
@@ -22,6 +29,7 @@ from trading.values import OrderSide
 
 SEER = StrategyId("seer")
 SOURCE = "desk"
+HORIZON = 5
 SEEDS = range(5)
 FIVE_DAYS = 5 * 86_400_000 * MS
 """One daily bar, over a long weekend."""
@@ -61,7 +69,18 @@ def a_blueprint(seed: int) -> Blueprint:
             StrategyPlan(strategy_id=StrategyId("trend"), kind="momentum", capital=Decimal("0.4")),
         ),
         forecasts=(
-            ForecastPlan(name=SOURCE, model="simulated@1", input_size=16, timeout_ns=100 * MS),
+            ForecastPlan(
+                name=SOURCE,
+                model="simulated@1",
+                input_size=16,
+                horizon_bars=HORIZON,
+                timeout_ns=100 * MS,
+                expected=Expectations(
+                    model="simulated@1",
+                    inputs={"trend": bins_of(np.random.default_rng(1).standard_normal(1_000))},
+                    is_adaptive=True,
+                ),
+            ),
         ),
     )
 
@@ -78,7 +97,16 @@ class Run:
             self.counts = self._counts()
             calm_down()
 
+        restart, self.living = self.simulation._restart_everything, dict[str, Any]()
+
+        def look_and_restart() -> None:
+            self.living = self.view("forecast", SOURCE)
+            restart()
+
         self.simulation._calm_down = count_and_calm_down
+        self.simulation._restart_everything = look_and_restart
+        self.reports: list[ReportModel] = []
+        self.simulation.bus.on_report = self.reports.append
         self.report: SimulationReport = self.simulation.run()
 
     def _counts(self) -> dict[str, int]:
@@ -110,7 +138,31 @@ class Run:
             and order.purpose == "target"
         ]
 
-    def view(self, kind: str, key: str) -> dict[str, object]:
+    @property
+    def has_heard_all(self) -> bool:
+        """The source of before the last restart: of the last bar, and nothing that the disk then refused."""
+        is_last = self.living["sequence"] == self.view("forecast", SOURCE)["sequence"]
+        return is_last and not self.simulation.faults.profile.disk_full
+
+    def judged(self) -> list[list[float]]:
+        """Part of the steps inside each interval, of each fact whose bars have closed; from journal and prices."""
+        table = load_prices("sp500", SYMBOLS)
+        rows = {int(ts): row for row, ts in enumerate(table.ts)}
+        columns = {str(name): column for column, name in enumerate(table.instrument_ids)}
+        found = []
+        for fact in self.facts:
+            row, column = rows[fact.as_of], columns[fact.instrument_id]
+            later = table.close[row + 1 : row + 1 + HORIZON, column] / table.close[row, column] - 1
+            if len(later) == HORIZON:
+                steps = [[float(q) for q in step] for step in (*fact.path, fact.quantiles)]
+                inside = [
+                    [step[3 - k] <= move <= step[5 + k] for k in range(4)]
+                    for step, move in zip(steps, later.tolist(), strict=True)
+                ]
+                found.append(np.mean(inside, axis=0).tolist())
+        return found
+
+    def view(self, kind: str, key: str) -> dict[str, Any]:
         machine = self.simulation.bus.machine(machine_name(kind, key))
         assert machine is not None
         return dict(machine.view())
@@ -171,6 +223,38 @@ def test_what_a_strategy_heard_is_what_was_published(runs: list[Run]) -> None:
         published = run.view("strategy", SEER)["published"]
         assert published["heard"] == len(run.facts)
         assert published["invalid"] == 0
+
+
+def test_what_is_seen_of_the_model_is_what_journal_and_prices_say(runs: list[Run]) -> None:
+    """Of a source that was killed on its way, and of the one that is restarted at the end."""
+    compared = 0
+    for run in runs:
+        expected = run.judged()
+        lives = [run.view("forecast", SOURCE)["watch"]]
+        lives += [run.living["watch"]] if run.has_heard_all else []
+        for seen in lives:
+            assert seen["forecasts"] == len(expected)
+            shares = [seen["coverage"][str(c)] for c in COVERAGES]
+            np.testing.assert_allclose(shares, np.mean(expected, axis=0))
+            assert set(seen["input_drift"]) == {"trend"}
+        compared += len(lives) * len(expected)
+    assert compared > 200
+
+
+def test_miscoverage_goes_on_from_life_to_life(runs: list[Run]) -> None:
+    for run in runs:
+        last = run.view("forecast", SOURCE)["watch"]["miscoverage"]
+        assert last != AdaptiveMiscoverage().shares
+        if run.has_heard_all:
+            assert last == run.living["watch"]["miscoverage"]
+        moves = np.array([[float(each) for each in fact.miscoverage] for fact in run.facts])
+        # no more than every forecast outside, in one bar, of all instruments at once
+        assert np.abs(np.diff(moves, axis=0)).max() <= RATE * len(SYMBOLS) * HORIZON
+        assert (moves[0] == AdaptiveMiscoverage().shares).all()
+
+
+def test_registry_hears_of_the_version(runs: list[Run]) -> None:
+    assert {each.reference for run in runs for each in run.reports} == {"simulated@1"}
 
 
 def test_faults_really_happen(runs: list[Run]) -> None:

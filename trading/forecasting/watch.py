@@ -177,10 +177,10 @@ class ModelWatch:
             if 0.0 < close < math.inf:
                 for version in self._versions.values():
                     version.monitor.bar_closed(name, ts, close)
-        for as_of in [each for each in self._kept if each <= ts]:
-            for made in self._kept.pop(as_of):
-                if as_of == ts:
-                    self._count(made, bars)
+        for made in self._kept.pop(ts, ()):
+            self._count(made, bars)
+        for as_of in [each for each in self._kept if each < ts]:
+            del self._kept[as_of]
 
     def _count(self, made: _Made, bars: Bars) -> None:
         """A fact that says too little, or whose window is not known, is left out."""

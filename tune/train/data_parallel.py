@@ -48,8 +48,8 @@ class SharedLearner(Learner):
         dist.broadcast(total, src=0)
         return float(total[0] / total[1])
 
-    def _batch(self) -> Examples:
-        return super()._batch().rows(_share())
+    def batch(self) -> Examples:
+        return super().batch().rows(_share())
 
 
 def run_shared(

@@ -19,15 +19,13 @@ import torch
 
 from trading.errors import ClusterUnreachable, ModelError, TradingError, UsageError
 from tune.train.data_parallel import run_shared
-from tune.train.fit import Checkpoint, Course, Fitted, Look, Progress, _identity
+from tune.train.fit import Checkpoint, Course, Fitted, Look, Progress, identity_of
 from tune.train.learner import Learner, Weights, make_learner
 from tune.train.network import ScaledNetwork
 from tune.train.plan import TrainingPlan
 from tune.train.weights import decode_weights, encode_weights
 from tune.train.windows import Windows
 
-RUN = "ray"
-"""Ray's folder within that of a training."""
 STATE = "checkpoint.pt"
 FAILURES_MAX = 3
 """Losses of a worker after which a training fails."""
@@ -78,8 +76,8 @@ def fit_distributed(
     Parameters
     ----------
     folder : Path or None
-        Where checkpoints are kept, shared by all machines; a training that is in it goes on. None keeps them on this
-        machine as long as the call.
+        Where checkpoints are kept, shared by all machines; the same training goes on from its own. None keeps them on
+        this machine as long as the call.
     progress : callable or None
         Called in a thread of its own.
 
@@ -104,7 +102,7 @@ def fit_distributed(
         "train": ray.put(train),
         "validation": ray.put(validation),
         "start_from": encode_weights(start_from) if start_from else None,
-        "identity": _identity(plan, train, validation, start_from),
+        "identity": identity_of(plan, train, validation, start_from),
         "workers": workers,
     }
     with _kept(folder) as home, _relayed(progress) as queue, _interruptible():
@@ -139,7 +137,7 @@ def _result_of(task: Mapping[str, Any], workers: Workers, home: Path) -> Any:
             resources_per_worker={"CPU": workers.cpus, "GPU": float(workers.has_gpu)},
         ),
         run_config=ray_train.RunConfig(
-            name=RUN,
+            name=f"ray-{task['identity'][:16]}",
             storage_path=str(home.absolute()),
             failure_config=ray_train.FailureConfig(max_failures=FAILURES_MAX),
             checkpoint_config=ray_train.CheckpointConfig(num_to_keep=_CHECKPOINTS_KEPT),

@@ -127,7 +127,7 @@ def fit(
         learner = make_learner(plan, train, validation, device=device, start_from=start_from)
         store = None
         if checkpoint is not None:
-            store = Checkpoint(checkpoint, _identity(plan, train, validation, start_from))
+            store = Checkpoint(checkpoint, identity_of(plan, train, validation, start_from))
         return run(learner, store, progress)
 
 
@@ -298,7 +298,7 @@ def _alone(seed: int, threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _identity(
+def identity_of(
     plan: TrainingPlan, train: Windows, validation: Windows, start_from: Weights | None
 ) -> str:
     """Digest of all that the weights depend on."""

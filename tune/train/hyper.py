@@ -9,6 +9,7 @@ for Massively Parallel Hyperparameter Tuning", MLSys 2 (ASHA); Jaderberg et al. 
 Neural Networks", arXiv:1711.09846; Cawley and Talbot (2010), "On Over-fitting in Model Selection", JMLR 11.
 """
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +32,10 @@ from tune.search import LEDGER, Execution
 from tune.space import from_record, to_record
 from tune.store import TRIALS, Run, Store
 from tune.suggestions import Algorithm, suggestions_of
+from tune.train.fit import Progress as Fitting
 from tune.train.hyper_space import plan_at, require_space, space_for
 from tune.train.hyper_trial import CRPS, Ground, ground_of, looks_of, run_member, run_trial
+from tune.train.pipeline import train_model
 from tune.train.plan import TrainingPlan
 from tune.tuner import STATE, Halving, halving_scheduler, run_trials, train_population
 
@@ -182,25 +185,29 @@ def train_found(
     found: HyperOutcome,
     bars: Bars,
     registry: ModelRegistry,
-    train: Callable[[TrainingPlan, Bars], tuple[ModelManifest, Mapping[str, bytes]]],
+    source: str,
+    *,
+    progress: Callable[[Fitting], None] | None = None,
+    refit: bool = False,
 ) -> ModelManifest:
-    """Train once with the settings that a search found, and register the version.
+    """Train once with the settings that a search found, and register the version. See `pipeline.train_model`.
 
     Parameters
     ----------
     bars : Bars
-        Those of the search.
-    train : callable of plan and bars
-        Returns a manifest and the files that it names.
+        Those of the search: the test of the version lies behind all that the search saw.
 
     Returns
     -------
     ModelManifest
         Its parameters have an entry "search": space, seed and number of trials, see `HyperOutcome.record`.
     """
-    manifest, files = train(found.plan, bars)
-    parameters = {**manifest.parameters, "search": found.record}
-    return registry.register(msgspec.structs.replace(manifest, parameters=parameters), files)
+    with tempfile.TemporaryDirectory(prefix="search-") as folder:
+        scratch = ModelRegistry(folder)
+        made = train_model(bars, found.plan, scratch, source, progress=progress, refit=refit)
+        files = {file.name: scratch.read(made, file.name) for file in made.files}
+    parameters = {**made.parameters, "search": found.record}
+    return registry.register(msgspec.structs.replace(made, parameters=parameters), files)
 
 
 def _trials(

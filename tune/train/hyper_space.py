@@ -1,7 +1,8 @@
 """Which settings of a training are searched, and where they may lie.
 
 A name is a field of `TrainingPlan`, or `network.` and an architecture parameter of the kind. The horizon, the features and
-the shares of the data are no hyperparameters: they say what is forecast, and on what it is judged.
+the shares of the data are no hyperparameters: they say what is forecast, and on what it is judged. Neither is the seed,
+whose best value is luck.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from trading.strategies.search_space import Choice, SearchSpace, Span
 from tune.train.plan import TrainingPlan, plan_of
 
 NETWORK = "network."
-FIXED = (
-    *("kind", "name", "horizon", "features", "seed", "network"),
-    *("max_steps", "check_every", "patience"),
+SETTINGS = (
+    *("input_size", "target", "loss", "degrees_of_freedom", "batch_size", "accumulate"),
+    *("learning_rate", "schedule", "warmup_steps", "weight_decay", "clip"),
 )
+"""Fields of a plan that can be searched."""
 LIVE = ("learning_rate", "weight_decay", "clip", "batch_size", "accumulate")
 """Settings that can change while a network is trained: those of population-based training."""
 
@@ -76,8 +78,7 @@ def require_space(base: TrainingPlan, space: SearchSpace, *, is_live: bool = Fal
     UsageError
         Naming the setting that cannot.
     """
-    known = {name for name in TrainingPlan.__struct_fields__ if not name.endswith("_share")}
-    known = known - set(FIXED) | {f"{NETWORK}{name}" for name in base.architecture}
+    known = {*SETTINGS, *(f"{NETWORK}{name}" for name in base.architecture)}
     unknown = sorted(set(space) - known)
     if unknown or not space:
         what = unknown[0] if unknown else "nothing"

@@ -72,7 +72,7 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         for _ in range(plan.accumulate):
-            loss = self.loss(self._batch()) / plan.accumulate
+            loss = self.loss(self.batch()) 
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         self.scaler.unscale_(self.optimizer)
@@ -98,7 +98,7 @@ class Learner:
                 total += float(self.loss(batch)) * len(batch)
         return total / count
 
-    def _batch(self) -> Examples:
+    def batch(self) -> Examples:
         size = (self.plan.batch_size,)
         rows = torch.randint(len(self.train), size, generator=self.generator)
         return self.train.rows(rows.to(self.device))

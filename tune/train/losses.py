@@ -7,6 +7,7 @@ Sources: Koenker and Bassett (1978), "Regression Quantiles", Econometrica 46 (pi
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from scipy import stats
@@ -47,12 +48,11 @@ def head_of(plan: TrainingPlan) -> Head:
     if plan.loss == "quantile":
         return Head(len(LEVELS), pinball_loss, lambda outputs: outputs)
     if plan.loss == "normal":
-        return _location_scale(stats.norm.ppf(LEVELS).tolist(), Normal)
+        plain = partial(Normal, validate_args=False)
+        return _location_scale(stats.norm.ppf(LEVELS).tolist(), plain)
     freedom = plan.degrees_of_freedom
-    return _location_scale(
-        stats.t.ppf(LEVELS, freedom).tolist(),
-        lambda place, spread: StudentT(freedom, place, spread),
-    )
+    fat = partial(StudentT, freedom, validate_args=False)
+    return _location_scale(stats.t.ppf(LEVELS, freedom).tolist(), fat)
 
 
 def pinball_loss(quantiles: Tensor, outcomes: Tensor) -> Tensor:

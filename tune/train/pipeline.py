@@ -38,6 +38,9 @@ from tune.train.windows import Windows
 LIBRARIES = ("torch", "neuralforecast", "onnx", "onnxscript")
 """Those whose version can change a weight or a graph."""
 
+Fitter = Callable[..., Fitted]
+"""As `fit.fit`: plan, training and validation windows, and the keywords `progress` and `start_from`."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
@@ -87,7 +90,7 @@ def train_model(
     source: str,
     *,
     progress: Callable[[Progress], None] | None = None,
-    now: Callable[[], int] = time.time_ns,
+    fitter: Fitter = fit,
     refit: bool = False,
     parent: str = "",
 ) -> ModelManifest:
@@ -99,8 +102,8 @@ def train_model(
     ----------
     source : str
         Where the bars came from, in words that the reader of a manifest can follow.
-    now : callable
-        Time of creation (ns UTC).
+    fitter : callable
+        Who fits: `fit.fit`, or `distributed.fit_distributed` with its workers.
     refit : bool
         Once judged, train again on all bars to the end, and register that; the metrics are those of its twin, which
         did not see the test.
@@ -121,11 +124,12 @@ def train_model(
     if plan.test_share == 0:
         raise UsageError("A model needs a test_share above 0, or nobody knows how good it is.")
     start_from = _weights_of(parent, registry, spans_of(bars.ts, plan)) if parent else None
-    trained = train(bars, plan, progress=progress, start_from=start_from)
+    trained = train(bars, plan, progress=progress, fitter=fitter, start_from=start_from)
     evaluation = evaluation_of(trained)
     if refit:
         whole = msgspec.structs.replace(plan, test_share=0.0)
-        trained = train(bars, whole, progress=_staged(progress, "refit"), start_from=start_from)
+        told = _staged(progress, "refit")
+        trained = train(bars, whole, progress=told, fitter=fitter, start_from=start_from)
     variants = variants_of(trained.graph, plan, trained.held_out)
     manifest = _manifest(bars, plan, source, trained, evaluation)
     completed = msgspec.structs.replace(
@@ -133,7 +137,7 @@ def train_model(
         parameters=_parameters(plan, trained, variants),
         files=_files(trained, variants),
         parent=registry.manifest(parent).reference if parent else "",
-        created_at=now(),
+        created_at=time.time_ns(),
     )
     contents = {each.file: each.graph for each in variants}
     weights = encode_weights(trained.fitted.network.state_dict())
@@ -145,11 +149,12 @@ def train(
     plan: TrainingPlan,
     *,
     progress: Callable[[Progress], None] | None = None,
+    fitter: Fitter = fit,
     start_from: Weights | None = None,
 ) -> Trained:
     """Train, export and calibrate a model on the parts of the bars that are not its test. See `train_model`."""
     split = split_windows(bars, plan)
-    fitted = fit(plan, split.train, split.validation, progress=progress, start_from=start_from)
+    fitted = fitter(plan, split.train, split.validation, progress=progress, start_from=start_from)
     graph, difference = export(fitted.network, split.validation.inputs)
     calibration = None
     if len(split.calibration):
@@ -247,7 +252,7 @@ def _parameters(
     """The plan, and what came of it."""
     best = trained.fitted.best
     return {
-        **msgspec.to_builtins(plan),
+        **msgspec.json.decode(msgspec.json.encode(plan)),
         "architecture": plan.architecture,
         "steps_kept": best.step,
         "validation_loss": best.validation_loss,

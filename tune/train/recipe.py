@@ -8,16 +8,11 @@ from typing import Any
 import msgspec
 
 from actors.models.manifest import ONNX, ModelFile, ModelManifest, TrainingData
-from trading.forecasting.conformal import calibrate
 from trading.identifiers import symbol_of
 from trading.strategies.strategy import Bars
 from tune.manifest import PACKAGE, digest_of
-from tune.train.evaluation import predict_all
-from tune.train.export import export
-from tune.train.fit import fit
-from tune.train.graph import predictor_of
+from tune.train.pipeline import train
 from tune.train.plan import TrainingPlan, plan_of
-from tune.train.splits import split_windows
 from tune.train.walk_forward import Recipe
 
 
@@ -45,13 +40,7 @@ def recipe_of(kind: str, **settings: Any) -> Recipe:
 
 
 def _trained(plan: TrainingPlan, bars: Bars) -> tuple[ModelManifest, Mapping[str, bytes]]:
-    split = split_windows(bars, plan)
-    fitted = fit(plan, split.train, split.validation)
-    graph, max_error = export(fitted.network, split.validation.inputs)
-    calibration = None
-    if len(split.calibration):
-        prediction = predict_all(predictor_of(graph), split.calibration.inputs)
-        calibration = calibrate(prediction, split.calibration.outcomes)
+    trained = train(bars, plan)
     manifest = ModelManifest(
         name=plan.model_name,
         version=1,
@@ -59,20 +48,21 @@ def _trained(plan: TrainingPlan, bars: Bars) -> tuple[ModelManifest, Mapping[str
         horizon=plan.horizon,
         input_size=plan.input_size,
         features=plan.input_features,
+        bar=plan.bar,
         data=TrainingData(
             source="walk-forward",
             digest=digest_of(bars),
             symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
             first_ts=int(bars.ts[0]),
-            last_ts=int(bars.ts[-1]),
+            last_ts=trained.last_ts,
         ),
         code=version(PACKAGE),
         parameters=msgspec.to_builtins(plan),
         metrics={},
         baselines={},
         beats_naive=False,
-        calibration=calibration,
-        files=(ModelFile(name=ONNX, sha256="", size_bytes=0, max_error=max_error),),
+        calibration=trained.calibration,
+        files=(ModelFile(name=ONNX, sha256="", size_bytes=0, max_error=trained.max_error),),
         created_at=time.time_ns(),
     )
-    return manifest, {ONNX: graph}
+    return manifest, {ONNX: trained.graph}

@@ -52,12 +52,11 @@ def make() -> tuple[ModelManifest, dict[str, bytes]]:
     bars = Bars.of_closes(table.ts, table.instrument_ids, table.close)
     with tempfile.TemporaryDirectory() as folder:
         registry = ModelRegistry(folder)
-        made = train_model(
-            bars, shipped_plan(), registry, SOURCE, progress=_tell, now=lambda: MADE_AT
-        )
+        made = train_model(bars, shipped_plan(), registry, SOURCE, progress=_tell)
         contents = {name: registry.read(made, name) for name in (ONNX, WEIGHTS)}
     files = tuple(file for file in made.files if file.name in contents)
-    return msgspec.structs.replace(made, files=files, code=version(PACKAGE)), contents
+    code = version(PACKAGE)
+    return msgspec.structs.replace(made, files=files, code=code, created_at=MADE_AT), contents
 
 
 def read() -> ModelManifest:
@@ -100,9 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _tell(progress: Progress) -> None:
     if progress.validation_loss is not None:
-        sys.stderr.write(
-            f"step {progress.step} of {progress.of}: {progress.validation_loss:.5f}\n"
-        )
+        sys.stderr.write(f"step {progress.step} of {progress.of}: {progress.validation_loss:.5f}\n")
 
 
 if __name__ == "__main__":

@@ -10,33 +10,31 @@ Source: Rolnick et al. (2019), "Experience Replay for Continual Learning", NeurI
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from actors.models.manifest import ONNX, InputBins, ModelFile, ModelManifest, TrainingData
+from actors.models.manifest import ONNX, ModelFile, ModelManifest, TrainingData
 from actors.models.registry import ModelRegistry
 from actors.models.session import load_session
 from trading.errors import ModelRefused, UsageError
-from trading.forecasting.conformal import calibrate, calibrated
-from trading.forecasting.history import Inputs
-from trading.forecasting.input_drift import bins_of, window_summaries
+from trading.forecasting.conformal import calibrate
 from trading.forecasting.prediction import Prediction
+from trading.forecasting.scores import naive_errors, score
 from trading.identifiers import symbol_of
 from trading.strategies.strategy import Bars
 from tune.manifest import PACKAGE, digest_of
-from tune.train.baselines import baseline_predictions
-from tune.train.evaluation import evaluate, predict_all
+from tune.train.evaluation import predict_all
 from tune.train.export import export
 from tune.train.fit import Fitted, Progress, fit
 from tune.train.graph import predictor_of
 from tune.train.learner import Weights
+from tune.train.pipeline import LIBRARIES, Trained, evaluation_of, input_bins
 from tune.train.plan import TrainingPlan
 from tune.train.splits import PARTS, Span, Split
-from tune.train.variants import pinball_of, variants_of
+from tune.train.variants import Variant, pinball_of, variants_of
 from tune.train.weights import WEIGHTS, decode_weights, encode_weights
 from tune.train.windows import Windows, windows_of
 
@@ -77,19 +75,6 @@ class UpdatePlan(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("update: the shares must be above 0 and add up to less than 1")
         if not (0 < self.rate <= 1 and 0 <= self.replay_share < 1):
             raise ValueError("update: rate from 0 to 1, replay_share from 0 to below 1")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Update:
-    """An update that is trained: what its manifest is made of."""
-
-    plan: UpdatePlan
-    training: TrainingPlan
-    parent: ModelManifest
-    fitted: Fitted
-    parts: Split
-    last_ts: int
-    """Of the calibration."""
 
 
 def update_model(
@@ -138,9 +123,9 @@ def update_model(
     settings = plan or UpdatePlan()
     parent = registry.manifest(reference)
     training = _fine_tuning(_plan_of(parent), settings)
+    weights = _weights_of(registry, parent)
     end = bars.ts[-1] if until is None else until
     known = bars.rows(0, int(np.searchsorted(bars.ts, end, side="right")))
-    weights = _weights_of(registry, parent)
     spans = _spans(known, parent, settings)
     parts = _split(known, training, spans, parent.data.last_ts, settings)
     fitted = fit(
@@ -151,10 +136,18 @@ def update_model(
         start_from=weights,
         device=device,
     )
-    last_ts = spans["calibration"].last_ts
-    update = _Update(settings, training, parent, fitted, parts, last_ts)
+    trained = _calibrated(training, parts, fitted, spans["calibration"].last_ts)
     before = predict_all(load_session(registry, parent.reference).predict, parts.test.inputs)
-    return registry.register(*_version(update, known, source, before))
+    variants = tuple(variants_of(trained.graph, training, parts.test))
+    facts = {
+        **_judged(trained, before),
+        "data": _data(known, source, trained.last_ts),
+        "parameters": _parameters(parent, trained, settings),
+        "files": _files(trained, variants),
+    }
+    files = {each.file: each.graph for each in variants}
+    files |= {ONNX: trained.graph, WEIGHTS: encode_weights(fitted.network.state_dict())}
+    return registry.register(msgspec.structs.replace(parent, **facts, **_origin(parent)), files)
 
 
 def _plan_of(parent: ModelManifest) -> TrainingPlan:
@@ -248,72 +241,76 @@ def with_replay(new: Windows, old: Windows, share: float, seed: int) -> Windows:
     )
 
 
-def _version(
-    update: _Update, bars: Bars, source: str, before: Prediction
-) -> tuple[ModelManifest, dict[str, bytes]]:
-    """Return the manifest and the files of the new version; `before` is what the parent says of the test."""
-    parts, parent = update.parts, update.parent
-    graph, difference = export(update.fitted.network, parts.test.inputs)
-    raw = predictor_of(graph)
-    held_out = parts.calibration
-    calibration = calibrate(predict_all(raw, held_out.inputs), held_out.outcomes)
-
-    def predict(inputs: Inputs) -> Prediction:
-        return calibrated(raw(inputs), calibration)
-
-    baselines = baseline_predictions(parts.train, parts.test, held_out=held_out)
-    judged = evaluate(predict, parts.test, {**baselines, PARENT: before})
-    variants = [each for each in variants_of(graph, update.training, parts.test) if each.graph]
-    files = {ONNX: graph, WEIGHTS: encode_weights(update.fitted.network.state_dict())}
-    files.update({each.file: each.graph for each in variants})
-    manifest = msgspec.structs.replace(
-        parent,
-        data=TrainingData(
-            source=source,
-            digest=digest_of(bars),
-            symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
-            first_ts=int(bars.ts[0]),
-            last_ts=update.last_ts,
-        ),
-        code=version(PACKAGE),
-        parameters={**parent.parameters, "update": _record(update)},
-        metrics=judged.metrics,
-        baselines=judged.baselines,
-        beats_naive=judged.beats_naive,
-        calibration=calibration,
-        inputs=_input_bins(parts.train),
-        files=(
-            _file(ONNX, difference.absolute, pinball_of(raw, parts.test)),
-            *(_file(each.file, each.max_error, each.pinball_loss) for each in variants),
-            _file(WEIGHTS),
-        ),
-        parent=parent.reference,
-        created_at=time.time_ns(),
-    )
-    return manifest, files
-
-
-def _file(name: str, max_error: float = 0.0, pinball_loss: float | None = None) -> ModelFile:
-    """Describe a file; the registry fills in its checksum and size."""
-    return ModelFile(
-        name=name, sha256="", size_bytes=0, max_error=max_error, pinball_loss=pinball_loss
+def _calibrated(plan: TrainingPlan, parts: Split, fitted: Fitted, last_ts: int) -> Trained:
+    graph, difference = export(fitted.network, parts.validation.inputs)
+    prediction = predict_all(predictor_of(graph), parts.calibration.inputs)
+    return Trained(
+        plan=plan,
+        split=parts,
+        fitted=fitted,
+        graph=graph,
+        max_error=difference.absolute,
+        calibration=calibrate(prediction, parts.calibration.outcomes),
+        last_ts=last_ts,
     )
 
 
-def _record(update: _Update) -> dict[str, Any]:
+def _judged(trained: Trained, before: Prediction) -> dict[str, Any]:
+    """What the manifest says of calibration and test; `before` is the parent's forecast of the test."""
+    test = trained.split.test
+    found = evaluation_of(trained)
+    scores = score(before, test.outcomes, naive_errors(test.inputs["close"]))
     return {
-        **msgspec.to_builtins(update.plan),
-        "learning_rate": update.training.learning_rate,
-        "new_after_ts": update.parent.data.last_ts,
-        "steps_kept": update.fitted.best.step,
-        "validation_loss_of_parent": update.fitted.looks[0].validation_loss,
-        "validation_loss": update.fitted.best.validation_loss,
+        "metrics": found.metrics,
+        "baselines": {**found.baselines, PARENT: scores},
+        "beats_naive": found.beats_naive,
+        "calibration": trained.calibration,
+        "inputs": input_bins(trained.split.train),
     }
 
 
-def _input_bins(train: Windows) -> dict[str, InputBins]:
-    bins = {}
-    for name, values in window_summaries(train.inputs["close"]).items():
-        edges, shares = bins_of(values)
-        bins[name] = InputBins(edges=tuple(edges.tolist()), shares=tuple(shares.tolist()))
-    return bins
+def _data(bars: Bars, source: str, last_ts: int) -> TrainingData:
+    return TrainingData(
+        source=source,
+        digest=digest_of(bars),
+        symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
+        first_ts=int(bars.ts[0]),
+        last_ts=last_ts,
+    )
+
+
+def _parameters(parent: ModelManifest, trained: Trained, settings: UpdatePlan) -> dict[str, Any]:
+    """Those of the parent, so that a next update starts from the same plan, and what this one did."""
+    update = {
+        **msgspec.to_builtins(settings),
+        "learning_rate": trained.plan.learning_rate,
+        "new_after_ts": parent.data.last_ts,
+        "validation_loss_of_parent": trained.fitted.looks[0].validation_loss,
+    }
+    return {
+        **parent.parameters,
+        "steps_kept": trained.fitted.best.step,
+        "validation_loss": trained.fitted.best.validation_loss,
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "update": update,
+    }
+
+
+def _files(trained: Trained, variants: tuple[Variant, ...]) -> tuple[ModelFile, ...]:
+    """Describe the files; the registry fills in checksums and sizes."""
+    loss = pinball_of(predictor_of(trained.graph), trained.split.test)
+    errors = [(ONNX, trained.max_error, loss)]
+    errors += [(each.file, each.max_error, each.pinball_loss) for each in variants if each.graph]
+    graphs = (
+        ModelFile(name=name, sha256="", size_bytes=0, max_error=error, pinball_loss=pinball)
+        for name, error, pinball in errors
+    )
+    return (*graphs, ModelFile(name=WEIGHTS, sha256="", size_bytes=0))
+
+
+def _origin(parent: ModelManifest) -> dict[str, Any]:
+    return {
+        "code": version(PACKAGE),
+        "parent": parent.reference,
+        "created_at": time.time_ns(),
+    }

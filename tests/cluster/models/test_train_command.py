@@ -11,7 +11,7 @@ import pytest
 
 from actors.models.registry import ModelRegistry
 from actors.models.session import load_session
-from cluster.cli.train import bar_of
+from cluster.cli.training_ways import bar_of
 
 Trader = Callable[..., Any]
 SMALL = ("--symbols", "AAPL,KO", "--start", "2000", "--end", "2004", "--max-steps", "20")

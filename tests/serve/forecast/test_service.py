@@ -139,6 +139,17 @@ def test_a_late_answer_is_none(make_service: Make) -> None:
     assert service.status().queued == 0
 
 
+def test_a_known_answer_that_comes_too_late_is_none_either(make_service: Make) -> None:
+    async def work() -> None:
+        service = make_service()
+        await service.forecast(Question(symbol="A"), time.perf_counter())
+        late = Question(symbol="A", deadline_ms=50.0)
+        with pytest.raises(ForecastLate):
+            await service.forecast(late, time.perf_counter() - 0.06)
+
+    asyncio.run(work())
+
+
 def test_the_same_bars_are_computed_once(make_service: Make, net: Any) -> None:
     async def work() -> None:
         service = make_service(cache_entries=2)

@@ -23,6 +23,7 @@ from tune.ledger import Ending, Measured
 from tune.space import random_point, to_record
 from tune.store import Store
 from tune.train import hyper
+from tune.train.card import card_of
 from tune.train.export import network_predictor
 from tune.train.fit import fit
 from tune.train.hyper import SCHEMA, HyperOutcome, HyperPlan, search_plan, train_found
@@ -219,23 +220,26 @@ def test_the_best_whole_trial_is_found_and_the_number_of_trials_is_kept() -> Non
         hyper._outcome(plan, plan.searched, failed)
 
 
-def test_the_version_that_is_trained_says_what_was_searched(
-    tmp_path: Path, trend_model: Any
-) -> None:
+def test_the_version_that_is_trained_says_what_was_searched(tmp_path: Path) -> None:
     record = {"trials": 12, "seed": 5, "space": to_record(SIZES)}
     found = HyperOutcome(base_with(input_size=24), 0.01, table_of(), record)
     registry = ModelRegistry(str(tmp_path))
-    given = []
-
-    def train(plan: TrainingPlan, bars: Bars) -> Any:
-        given.append((plan, len(bars)))
-        return trend_model("linear", input_size=plan.input_size, horizon=plan.horizon, slope=0.25)
-
-    made = train_found(found, bars_of(), registry, train)
-    assert given == [(found.plan, 240)]
-    assert registry.manifest("linear@1") == made
-    assert made.input_size == 24
-    assert made.parameters == {
-        "slope": 0.25,
-        "search": {"trials": 12, "seed": 5, "space": {"input_size": {"values": [8, 24, 16]}}},
+    made = train_found(found, bars_of(), registry, "drawn")
+    assert msgspec.json.encode(registry.manifest("linear@1")) == msgspec.json.encode(made)
+    assert registry.versions("linear") == (1,)
+    assert made.input_size == made.parameters["input_size"] == 24
+    assert made.parameters["search"] == {
+        "trials": 12,
+        "seed": 5,
+        "space": {"input_size": {"values": [8, 24, 16]}},
     }
+    assert all(registry.read(made, file.name) for file in made.files)
+    assert "`{'trials': 12" in card_of(made)
+
+
+def test_when_the_training_fails_nothing_is_registered(tmp_path: Path) -> None:
+    found = HyperOutcome(base_with(input_size=24, test_share=0.0), 0.01, table_of(), {})
+    registry = ModelRegistry(str(tmp_path))
+    with pytest.raises(UsageError, match="test_share"):
+        train_found(found, bars_of(), registry, "drawn")
+    assert registry.names() == ()

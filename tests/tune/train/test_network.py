@@ -82,7 +82,9 @@ def test_every_step_reads_the_last_close(kind: str) -> None:
     moved = closes()
     moved[:, -1] *= 1.05
     gap = forecast(network, moved).log_returns / forecast(network, moved).scale[:, None, None]
-    gap -= forecast(network, closes()).log_returns / forecast(network, closes()).scale[:, None, None]
+    gap -= (
+        forecast(network, closes()).log_returns / forecast(network, closes()).scale[:, None, None]
+    )
     assert (np.abs(gap).max(axis=(0, 2)) > 1e-4).all()
 
 
@@ -180,7 +182,10 @@ def test_nhits_adds_up_the_forecasts_of_its_blocks() -> None:
     residual = ((path - path[:, -1:]) / scale[:, None])[:, ::-1].astype(np.float32)
     total = np.zeros((3, 3, len(LEVELS)))
     weights = {name: p.detach().numpy() for name, p in network.core.named_parameters()}
-    kernels, ratios = plan.architecture["n_pool_kernel_size"], plan.architecture["n_freq_downsample"]
+    kernels, ratios = (
+        plan.architecture["n_pool_kernel_size"],
+        plan.architecture["n_freq_downsample"],
+    )
     for block in range(3):
         pooled = residual.reshape(3, -1, kernels[block]).mean(axis=2)
         hidden, last = pooled, None

@@ -36,7 +36,7 @@ def test_wrong_setting_is_refused_by_name(settings: dict, said: str) -> None:
 
 
 def test_unknown_kind_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match="'arima'.*nhits"):
+    with pytest.raises(UsageError, match=r"'arima'.*nhits"):
         plan_of("arima")
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from actors.models.manifest import ONNX, ModelFile, ModelManifest, TrainingData
+from actors.models.manifest import ONNX, VARIANTS, ModelFile, ModelManifest, TrainingData
 from actors.models.registry import ModelRegistry
 from actors.models.session import load_session
 from trading.errors import DataError, ModelRefused, ModelUnknown, UsageError
+from trading.forecasting.conformal import calibrate
 from trading.forecasting.scores import crps
 from trading.identifiers import InstrumentId
 from trading.strategies.strategy import Bars
@@ -82,6 +83,9 @@ def make_parent(plan: TrainingPlan, bars: Bars) -> tuple[ModelManifest, dict[str
         metrics={},
         baselines={},
         beats_naive=True,
+        calibration=calibrate(
+            network_predictor(network)(parts.calibration.inputs), parts.calibration.outcomes
+        ),
         files=tuple(ModelFile(name=name, sha256="", size_bytes=0) for name in (ONNX, WEIGHTS)),
         created_at=1,
     )
@@ -104,8 +108,9 @@ def test_a_model_learns_what_is_new_and_is_judged_beside_its_parent(
     assert registry.manifest("linear@2") == made
     assert made.baselines.keys() == {"naive", "seasonal_naive", "ets", "linear", PARENT}
     assert made.metrics["crps"] < 0.97 * made.baselines[PARENT]["crps"]
-    assert made.parameters["update"]["steps_kept"] == 60
+    assert made.parameters["steps_kept"] == 60
     assert made.parameters["update"]["new_after_ts"] == (OLD - 1) * DAY
+    assert [each.name for each in made.files] == [*VARIANTS.values(), WEIGHTS]
     assert made.inputs.keys() == {"last_return", "volatility", "trend"}
 
     # 200 new bars: 70 for training, 30 for validation, 50 for calibration, 50 for the test
@@ -179,7 +184,7 @@ def test_when_nothing_is_better_the_weights_of_the_parent_stay(registry: ModelRe
     made = update_model(
         bars_of(), registry, parent.reference, source="", plan=ruinous, device="cpu"
     )
-    assert made.parameters["update"]["steps_kept"] == 0
+    assert made.parameters["steps_kept"] == 0
     kept = decode_weights(registry.read(made, WEIGHTS))
     assert all(
         torch.equal(each, kept[name]) for name, each in decode_weights(files[WEIGHTS]).items()
