@@ -24,9 +24,16 @@ from trading.forecasting.history import History
 TIMEOUT_S = 30.0
 BARS_MAX = 2_000
 """Newest bars that are sent along; no model reads more."""
-_ERRORS = {
+_ERRORS: dict[str, type[TradingError]] = {
     error.code: error
-    for error in (ForecastInvalid, ForecastLate, ModelCorrupt, ModelRefused, ModelUnknown)
+    for error in (
+        ForecastError,
+        ForecastInvalid,
+        ForecastLate,
+        ModelCorrupt,
+        ModelRefused,
+        ModelUnknown,
+    )
 }
 
 
@@ -58,17 +65,16 @@ def ask(url: str, reference: str, history: History, horizon: int | None) -> Fore
     ForecastError, ModelError
         As the service says.
     """
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"--url {url!r}: write it as http://127.0.0.1:8000.")
+    address = f"{checked_url(url)}/v1/forecast"
     body = msgspec.json.encode(_question(reference, history, horizon))
     request = Request(  # noqa: S310  # the scheme was checked
-        f"{url.rstrip('/')}/v1/forecast", body, {"Content-Type": "application/json"}
+        address, body, {"Content-Type": "application/json"}
     )
     try:
         with urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
             return msgspec.json.decode(answer.read(), type=Forecast)
     except HTTPError as error:
-        raise _error_of(error.code, error.read()) from None
+        raise _problem_of(error.code, error.read()) from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise ClusterUnreachable(
@@ -76,6 +82,24 @@ def ask(url: str, reference: str, history: History, horizon: int | None) -> Fore
         ) from None
     except msgspec.DecodeError:
         raise ForecastError(f"{url} answered what is no forecast; is it `trader serve`?") from None
+
+
+def checked_url(url: str) -> str:
+    """Return the address of a service without a slash at its end.
+
+    Raises
+    ------
+    UsageError
+        If `url` is no HTTP address.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"--url {url!r}: write it as http://127.0.0.1:8000.")
+    return url.rstrip("/")
+
+
+def error_of(code: str, detail: str) -> TradingError:
+    """Return the error that a code of ours and its sentence stand for; a code without a class is a refusal."""
+    return _ERRORS[code](detail) if code in _ERRORS else ForecastRefused(code, detail)
 
 
 def _question(reference: str, history: History, horizon: int | None) -> dict[str, object]:
@@ -87,13 +111,11 @@ def _question(reference: str, history: History, horizon: int | None) -> dict[str
     return question | sent
 
 
-def _error_of(status: int, body: bytes) -> TradingError:
+def _problem_of(status: int, body: bytes) -> TradingError:
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except msgspec.DecodeError:
         problem = _Problem()
-    if problem.code in _ERRORS:
-        return _ERRORS[problem.code](problem.detail)
-    if problem.code and status < 500:
-        return ForecastRefused(problem.code, problem.detail)
+    if problem.code in _ERRORS or (problem.code and status < 500):
+        return error_of(problem.code, problem.detail)
     return ForecastError(problem.detail or f"the service answered with HTTP status {status}.")

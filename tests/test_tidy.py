@@ -17,8 +17,8 @@ FILE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 70
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 IMPURE = {"ray", "zmq", "asyncio", "random", "time", "socket", "threading", "sqlite3", "redis"}
-STARTED_BY_NAME = {"cluster.reference"}
-"""Run with `python -m` by the Makefile."""
+STARTED_BY_NAME = {"cluster.reference", "tune.train.shipped"}
+"""Run with `python -m`."""
 
 
 @pytest.fixture(scope="module")

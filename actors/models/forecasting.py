@@ -7,16 +7,12 @@ from msgspec.structs import replace
 
 from actors.models.manifest import ModelManifest
 from actors.models.session import ModelSession
-from actors.storage.kinds import interval_ns
 from trading.errors import ForecastInvalid, ForecastRefused
-from trading.forecasting.aggregation import Method, aggregate
+from trading.forecasting.expiry import expiry_after
 from trading.forecasting.forecast import Forecast, quantiles_by_level
 from trading.forecasting.history import History, inputs_of
 from trading.forecasting.prediction import Prediction
-from trading.indicators.periods import IntArray
 from trading.strategies.signals import FORECAST_DEVIATION, FORECAST_RETURN
-
-WEEK_NS = 7 * interval_ns("1d")
 
 
 def forecast_histories(
@@ -37,7 +33,7 @@ def forecast_histories(
     clock : callable
         Monotonic time (ns); it measures the latency, which is that of the whole run.
     valid_bars : int
-        Bars after which nobody may trade on a forecast any more (>= 1).
+        Bars after which nobody may trade on a forecast any more (from 1, fewer than the model reads).
     miscoverage : sequence of float or None
         What the intervals shall leave out, see `ModelSession.predict`.
 
@@ -58,49 +54,6 @@ def forecast_histories(
             each,
             provider=session.provider,
             is_fallback=session.is_fallback,
-            latency_ms=latency_ms,
-        )
-        for each in found
-    ]
-
-
-def forecast_together(
-    sessions: Sequence[ModelSession],
-    histories: Sequence[History],
-    horizon: int,
-    clock: Callable[[], int],
-    method: Method,
-    *,
-    valid_bars: int = 1,
-) -> list[Forecast]:
-    """Return what several models say together of each history; version 0 of a model that is named after them.
-
-    "weighted" weighs a model by the CRPS of its evaluation. Other parameters are those of `forecast_histories`.
-
-    Raises
-    ------
-    ForecastRefused, ForecastInvalid
-        As `forecast_histories`, naming the model.
-    UsageError
-        If there is no such method, or a model was not evaluated and the method needs it.
-    """
-    started = clock()
-    manifests = [session.manifest for session in sessions]
-    members = {
-        session.manifest.reference: _predict(session, histories, horizon) for session in sessions
-    }
-    losses = {m.reference: m.metrics["crps"] for m in manifests if "crps" in m.metrics}
-    together = aggregate(method, members, losses=losses)
-    found = _forecasts(together, histories, horizon, manifests[0], valid_bars)
-    latency_ms = (clock() - started) / 1e6
-    return [
-        replace(
-            each,
-            model=f"{method}({', '.join(members)})",
-            version=0,
-            provider=", ".join(dict.fromkeys(session.provider for session in sessions)),
-            is_fallback=any(session.is_fallback for session in sessions),
-            data_cutoff=max(manifest.data.last_ts for manifest in manifests),
             latency_ms=latency_ms,
         )
         for each in found
@@ -134,7 +87,6 @@ def _forecasts(
         prices = prediction.prices(np.array([history.close[-1] for history in histories]))
     if not (np.isfinite(prices).all() and np.isfinite(expected).all()):
         raise ForecastInvalid(f"Model {manifest.reference} answered what is no price or no spread.")
-    bar_ns = interval_ns(manifest.bar)
     return [
         Forecast(
             symbol=history.symbol,
@@ -144,7 +96,7 @@ def _forecasts(
             horizon=horizon,
             as_of=int(history.ts[-1]),
             data_cutoff=manifest.data.last_ts,
-            expires_at=close_after(history.ts, valid_bars, bar_ns) + bar_ns // 2,
+            expires_at=expiry_after(history.ts[-manifest.input_size :], valid_bars),
             last_close=float(history.close[-1]),
             quantiles=quantiles_by_level(prices[row]),
             expected_return=float(expected[row]),
@@ -169,18 +121,3 @@ def check_horizon(horizon: int, reach: int, model: str) -> None:
             f"{model} forecasts from 1 to {reach} bars ahead, not {horizon}; "
             "ask for one of those, or train a model for that horizon.",
         )
-
-
-def close_after(ts: IntArray, count: int, bar_ns: int) -> int:
-    """Return when the `count`-th bar after the last one closes (ns UTC), by the same days of earlier weeks.
-
-    A Friday's daily bar is followed by one on Monday, an evening's by one of the next morning: what came after the
-    bar of the same time some weeks before says so, without a calendar. Holidays are not foreseen. Of a history
-    without that bar, every bar follows the one before at once.
-    """
-    as_of = int(ts[-1])
-    weeks = 1 + 2 * count * bar_ns // WEEK_NS
-    then = int(np.searchsorted(ts, as_of - weeks * WEEK_NS - bar_ns // 2))
-    if ts[0] > as_of - weeks * WEEK_NS + bar_ns // 2 or then + count >= ts.size:
-        return as_of + count * bar_ns
-    return as_of + int(ts[then + count] - ts[then])

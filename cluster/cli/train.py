@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from math import isnan
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from actors.models.registry import ModelRegistry
     from cluster.cli.training_ways import Make, Show
     from cluster.config import Config
+    from trading.errors import ModelRefused
+    from trading.strategies.strategy import Bars
     from tune.train.fit import Progress
+    from tune.train.plan import TrainingPlan
 
 PACKAGES = ("torch", "neuralforecast", "onnx", "onnxscript")
 """What the extra `train` brings."""
@@ -49,7 +52,9 @@ class Scheduler(StrEnum):
 def train(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND", help="nhits, lstm, patchtst, transformer, tft or linear."),
+        typer.Argument(
+            metavar="KIND[,KIND]", help="nhits, lstm, patchtst, transformer, tft, linear."
+        ),
     ],
     *,
     symbols: SymbolsOption = "",
@@ -121,12 +126,12 @@ def train(
     """Train a model on bars, judge it on later ones, and register it as a new version.
 
     It ends with its scores beside those of the baselines, and says whether it beats the naive forecast. Nothing is
-    registered before all is done. Needs the extra: pip install 'neural-trader[train]'.
+    registered before all is done. Several kinds (nhits,lstm) are trained at once, on Ray, each for itself. Needs the
+    extra: pip install 'neural-trader[train]'.
     """
     from cluster.cli.output import note
-    from cluster.cli.strategy_inputs import prices_of_source
+    from cluster.cli.strategy_inputs import prices_of_source, symbols_of
     from cluster.models import open_models
-    from trading.errors import ModelRefused
 
     configured = config_of(config)
     _require_installed()
@@ -143,23 +148,27 @@ def train(
     chosen |= _settings(settings or [])
     registry = open_models(configured)
     ways = {"workers": workers, "trials": trials, "scheduler": scheduler.value, "resume": resume}
-    make = _way(kind, chosen, registry, configured, parent, ways, refit=refit)
-    bars = prices_of_source(configured, data, symbols, (start, end)).bars
+    kinds = tuple(dict.fromkeys(symbols_of(kind)))
     source = " ".join(word for word in (data, symbols, start, end) if word)
-    with _meter(plain=as_json, quiet=quiet) as show:
-        manifest = make(bars, source, show)
-    refusal = None
-    if promote is not None:
-        try:
-            _promote(registry, manifest.reference, promote)
-        except ModelRefused as error:
-            refusal = error
-    part = registry.aliases(manifest.name).part_of(manifest.version)
-    _tell(manifest, part, as_json=as_json)
+    failure: Exception | None
+    if len(kinds) > 1:
+        plans = _plans(kinds, chosen, parent, ways, refit=refit)
+        bars = prices_of_source(configured, data, symbols, (start, end)).bars
+        failure = _train_together(
+            plans, registry, configured, (bars, source), promote, as_json=as_json
+        )
+    else:
+        make = _way(kind, chosen, registry, configured, parent, ways, refit=refit)
+        bars = prices_of_source(configured, data, symbols, (start, end)).bars
+        with _meter(plain=as_json, quiet=quiet) as show:
+            manifest = make(bars, source, show)
+        failure = _promote(registry, manifest.reference, promote)
+        part = registry.aliases(manifest.name).part_of(manifest.version)
+        _tell(manifest, part, as_json=as_json)
     if data == "sp500":
         note(SURVIVORS, quiet=quiet)
-    if refusal is not None:
-        raise refusal
+    if failure is not None:
+        raise failure
 
 
 def _require_installed() -> None:
@@ -229,6 +238,90 @@ def _way(
     return training_ways.trained(plan, registry, refit=refit)
 
 
+def _plans(
+    kinds: Sequence[str],
+    chosen: Mapping[str, Any],
+    parent: str,
+    ways: Mapping[str, Any],
+    *,
+    refit: bool,
+) -> "list[TrainingPlan]":
+    """Return a plan of each kind.
+
+    Raises
+    ------
+    UsageError
+        If a plan is wrong, or something is asked for that is made for one model.
+    """
+    from cluster.cli.training_ways import plan_from
+    from trading.errors import UsageError
+
+    of_one = {
+        "--from": bool(parent),
+        "--workers": ways["workers"] > 1,
+        "--trials": ways["trials"] > 0,
+        "--resume": bool(ways["resume"]),
+        "--refit": refit,
+        "--name": "name" in chosen,
+    }
+    for option, is_given in of_one.items():
+        if is_given:
+            raise UsageError(
+                f"{option} is for one kind of model; train {', '.join(kinds)} one after the other, "
+                "or leave it out."
+            )
+    return [plan_from(kind, chosen) for kind in kinds]
+
+
+def _train_together(
+    plans: "Sequence[TrainingPlan]",
+    registry: "ModelRegistry",
+    config: "Config",
+    data: "tuple[Bars, str]",
+    promote: Part | None,
+    *,
+    as_json: bool,
+) -> typer.Exit | None:
+    """Train all plans at once and tell each as it ends. Returns the exit of the first plan that failed."""
+    from cluster.cli.output import print_json
+    from cluster.cli.training_ways import trained_together
+    from trading.errors import TradingError
+
+    failures: dict[str, TradingError] = {}
+    made: list[dict[str, Any]] = []
+
+    def tell(plan: "TrainingPlan", outcome: "ModelManifest | TradingError") -> None:
+        failure = outcome if isinstance(outcome, TradingError) else None
+        if not isinstance(outcome, TradingError):
+            failure = _promote(registry, outcome.reference, promote)
+            part = registry.aliases(outcome.name).part_of(outcome.version)
+            made.append(_facts(outcome, part))
+            if not as_json:
+                typer.echo(_row(outcome))
+        if failure is not None:
+            failures[plan.kind] = failure
+            typer.echo(f"trader: {plan.kind}: {failure} [{failure.code}]", err=True)
+
+    if not as_json:
+        typer.echo(f"| {'model':<16} | {'CRPS':>8} | {'naive':>8} | verdict |")
+        typer.echo(f"| {'-' * 16} | {'-' * 7}: | {'-' * 7}: | ------- |")
+    trained_together(plans, registry, config, *data, tell)
+    if as_json:
+        errors = {
+            kind: {"code": failure.code, "reason": str(failure)}
+            for kind, failure in failures.items()
+        }
+        print_json({"models": made, "errors": errors})
+    first = next((failures[plan.kind] for plan in plans if plan.kind in failures), None)
+    return None if first is None else typer.Exit(first.exit_status)
+
+
+def _row(manifest: "ModelManifest") -> str:
+    naive = manifest.baselines.get("naive", {})
+    own, other = _score("crps", manifest.metrics), _score("crps", naive)
+    return f"| {manifest.reference:<16} | {own:>8} | {other:>8} | {_verdict(manifest)} |"
+
+
 @contextmanager
 def _meter(*, plain: bool, quiet: bool) -> "Iterator[Show]":
     """Show the steps of each stage, with the losses that were measured last."""
@@ -253,25 +346,25 @@ def _meter(*, plain: bool, quiet: bool) -> "Iterator[Show]":
         yield show
 
 
-def _promote(registry: "ModelRegistry", reference: str, part: Part) -> None:
+def _promote(registry: "ModelRegistry", reference: str, part: Part | None) -> "ModelRefused | None":
+    """Give a version its part, if it shall have one. Returns why that was refused."""
+    from trading.errors import ModelRefused
+
+    if part is None:
+        return None
     by, why = getpass.getuser(), "promoted after its training"
-    registry.promote(reference, part.value, by=by, why=why, at=time.time_ns())
+    try:
+        registry.promote(reference, part.value, by=by, why=why, at=time.time_ns())
+    except ModelRefused as refusal:
+        return refusal
+    return None
 
 
 def _tell(manifest: "ModelManifest", part: str, *, as_json: bool) -> None:
     from cluster.cli.output import print_json, print_table
-    from tune.train.card import verdict_of
 
-    verdict = verdict_of(manifest).replace("**", "")
     if as_json:
-        print_json(
-            {
-                "reference": manifest.reference,
-                "part": part,
-                "verdict": verdict,
-                "manifest": manifest,
-            }
-        )
+        print_json(_facts(manifest, part))
         return
     columns = {manifest.reference: manifest.metrics, **manifest.baselines}
     rows = [
@@ -279,8 +372,23 @@ def _tell(manifest: "ModelManifest", part: str, *, as_json: bool) -> None:
         for name, words in SCORES.items()
     ]
     print_table(("out of sample", *columns), rows)
-    typer.echo(verdict)
+    typer.echo(_verdict(manifest))
     typer.echo(f"Registered: {manifest.reference}{f', {part}' if part else ''}")
+
+
+def _facts(manifest: "ModelManifest", part: str) -> dict[str, Any]:
+    return {
+        "reference": manifest.reference,
+        "part": part,
+        "verdict": _verdict(manifest),
+        "manifest": manifest,
+    }
+
+
+def _verdict(manifest: "ModelManifest") -> str:
+    from tune.train.card import verdict_of
+
+    return verdict_of(manifest).replace("**", "")
 
 
 def _score(name: str, scores: Mapping[str, float]) -> str:

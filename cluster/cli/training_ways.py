@@ -1,7 +1,8 @@
 """How `trader train` makes a version: from nothing, by several workers, as the best of a search, or from an older one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from cluster.cli.laboratory_options import connected, resumable, run_name, store_of
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from actors.models.manifest import ModelManifest
     from actors.models.registry import ModelRegistry
     from cluster.config import Config
+    from trading.errors import TradingError
     from trading.indicators.periods import IntArray
     from trading.strategies.strategy import Bars
     from tune.train.fit import Progress
@@ -45,6 +47,24 @@ def trained(plan: "TrainingPlan", registry: "ModelRegistry", *, refit: bool) -> 
         )
 
     return make
+
+
+def trained_together(
+    plans: "Sequence[TrainingPlan]",
+    registry: "ModelRegistry",
+    config: "Config",
+    bars: "Bars",
+    source: str,
+    on_done: "Callable[[TrainingPlan, ModelManifest | TradingError], None]",
+) -> "tuple[ModelManifest | TradingError, ...]":
+    """Return a model, or why there is none, of each plan: as many at once as Ray has cores, sharing its GPUs."""
+    with connected(config) as ray:
+        from tune.train.many import Place, train_models
+
+        gpus = int(ray.cluster_resources().get("GPU", 0))
+        share = 1.0 / ceil(len(plans) / gpus) if gpus else 0.0
+        whole = [_for_bars(plan, bars) for plan in plans]
+        return train_models(bars, whole, registry, source, place=Place(gpus=share), on_done=on_done)
 
 
 def trained_by_workers(

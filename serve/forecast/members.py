@@ -164,7 +164,7 @@ def asked_by_handle(handle: Any) -> Ask:
 
     async def ask(question: Question) -> Forecast:
         try:
-            answer: Forecast = await handle.forecast.remote(question, time.perf_counter())
+            answer: Forecast = await handle.forecast.remote(question)
         except RayTaskError as error:
             raise error.cause from error
         return answer

@@ -25,7 +25,7 @@ SHORT = History("SHORT", FLAT.ts[:2], FLAT.close[:2])
 class Answering:
     """A deployment; its model is the drift per level."""
 
-    async def forecast(self, question: Question, began: float) -> Forecast:
+    async def forecast(self, question: Question) -> Forecast:
         if question.model == "nobody":
             raise ModelUnknown("There is no model 'nobody'.")
         if question.model == "nan":

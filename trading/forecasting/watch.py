@@ -7,6 +7,9 @@ After a restart the facts of the source's own stream are put between the bars of
 life before, and the adaptive miscoverage goes on from the newest fact. Not known any more is what is older than
 that history (a window, the recent moments and a horizon), of which only the total of forecasts tells; and
 forecasts that the journal did not take.
+
+No interval gets wider than the widest outcome of its calibration: where that is too narrow, the coverage stays low, and
+its alert stands.
 """
 
 import math

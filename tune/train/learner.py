@@ -72,7 +72,7 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         for _ in range(plan.accumulate):
-            loss = self.loss(self.batch()) 
+            loss = self.loss(self.batch()) / plan.accumulate
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         self.scaler.unscale_(self.optimizer)

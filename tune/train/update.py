@@ -123,18 +123,13 @@ def update_model(
     settings = plan or UpdatePlan()
     parent = registry.manifest(reference)
     training = _fine_tuning(_plan_of(parent), settings)
-    weights = _weights_of(registry, parent)
+    start = _weights_of(registry, parent)
     end = bars.ts[-1] if until is None else until
     known = bars.rows(0, int(np.searchsorted(bars.ts, end, side="right")))
     spans = _spans(known, parent, settings)
     parts = _split(known, training, spans, parent.data.last_ts, settings)
     fitted = fit(
-        training,
-        parts.train,
-        parts.validation,
-        progress=progress,
-        start_from=weights,
-        device=device,
+        training, parts.train, parts.validation, progress=progress, start_from=start, device=device
     )
     trained = _calibrated(training, parts, fitted, spans["calibration"].last_ts)
     before = predict_all(load_session(registry, parent.reference).predict, parts.test.inputs)

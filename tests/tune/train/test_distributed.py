@@ -81,13 +81,13 @@ def test_one_worker_trains_what_a_training_without_workers_does(tmp_path: Path) 
 
 def test_workers_share_every_batch_without_a_window_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     train = windows(50)
-    whole = make_learner(plan_with(), train, windows(5), device="cpu")._batch()
+    whole = make_learner(plan_with(), train, windows(5), device="cpu").batch()
     shares = []
     for rank in range(3):
         pretend(monkeypatch, rank, 3)
         parts = make_learner(plan_with(), train, windows(5), device="cpu")
         learner = SharedLearner(**{name: getattr(parts, name) for name in type(parts).__slots__})
-        shares.append(learner._batch())
+        shares.append(learner.batch())
         assert len(shares[-1]) == 4
     together = torch.cat([share.outcomes for share in shares])
     assert sorted(together.flatten().tolist()) == sorted(whole.outcomes.flatten().tolist())

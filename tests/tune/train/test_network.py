@@ -88,6 +88,18 @@ def test_every_step_reads_the_last_close(kind: str) -> None:
     assert (np.abs(gap).max(axis=(0, 2)) > 1e-4).all()
 
 
+def test_lstm_reads_the_root_of_the_step_in_blank_bars_behind_the_window() -> None:
+    network = ScaledNetwork(small_plan("lstm", horizon=4, features=()))
+    read: list[dict] = []
+    network.core.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    forecast(network, closes())
+    assert read[0]["insample_y"].shape == (5, 24 + 3, 1)
+    assert (read[0]["insample_y"][:, 24:] == 0).all()
+    ahead = read[0]["hist_exog"][..., -1]
+    assert (ahead[:, :24] == 0).all()
+    assert ahead[0, 24:].tolist() == pytest.approx([1.0, 2.0**0.5, 3.0**0.5])
+
+
 @pytest.mark.parametrize("kind", ["nhits", "lstm", "tft"])
 @pytest.mark.parametrize("feature", ["volume", "time", "sentiment"])
 def test_feature_changes_the_forecast(kind: str, feature: str) -> None:
