@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: install run test lint bench chaos soak docs clean
+.PHONY: install run test lint bench chaos soak docs model clean
 
 $(VENV)/.core: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -45,6 +45,9 @@ soak: $(VENV)/.test
 
 docs: $(VENV)/.test
 	$(BIN)/python -m cluster.reference
+
+model: $(VENV)/.test
+	$(BIN)/python -m tune.train.shipped
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -239,7 +239,7 @@ def _forecast_plan(config: Config, models: ModelAccess, name: str) -> ForecastPl
         horizon_bars=source.horizon_bars,
         valid_bars=source.valid_bars,
         timeout_ns=int(source.timeout_ms * 1_000_000),
-        expected=expectations_of(manifest, source.horizon_bars, can_adapt=not source.url),
+        expected=expectations_of(manifest, source.horizon_bars),
     )
 
 

@@ -9,7 +9,7 @@ from trading.forecasting.watch import Expectations
 LOSS = "pinball_in_deviations"
 
 
-def expectations_of(manifest: ModelManifest, horizon_bars: int, *, can_adapt: bool) -> Expectations:
+def expectations_of(manifest: ModelManifest, horizon_bars: int) -> Expectations:
     """Return what the training of a version lets expect of it.
 
     Parameters
@@ -17,14 +17,12 @@ def expectations_of(manifest: ModelManifest, horizon_bars: int, *, can_adapt: bo
     horizon_bars : int
         How far it forecasts in service. The loss of the evaluation is that of its whole horizon: over fewer
         bars there is nothing to compare the errors with.
-    can_adapt : bool
-        Whoever runs it takes a miscoverage.
     """
     return Expectations(
         model=manifest.reference,
         inputs={name: (bins.edges, bins.shares) for name, bins in manifest.inputs.items()},
         loss=manifest.metrics.get(LOSS) if horizon_bars == manifest.horizon else None,
-        is_adaptive=can_adapt and manifest.calibration is not None,
+        is_adaptive=manifest.calibration is not None,
     )
 
 

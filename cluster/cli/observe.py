@@ -16,6 +16,7 @@ from cluster.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from cluster.cli.account import AccountRows
@@ -168,8 +169,19 @@ def _forecasts(snapshot: "ClusterSnapshot") -> dict[str, object]:
             counts = ", ".join(
                 f"{view[count]:,} {count}" for count in ("asked", "published", "late", "failed")
             )
-            lines[f"forecasts {source}"] = f"{view['answered_by'] or view['model']}: {counts}"
+            watched = _watched(view.get("watch", {}))
+            lines[f"forecasts {source}"] = (
+                f"{view['answered_by'] or view['model']}: {counts}{watched}"
+            )
     return lines
+
+
+def _watched(watch: "Mapping[str, Any]") -> str:
+    """How its intervals held, once an outcome is known."""
+    coverage = watch.get("coverage", {}).get("0.8")
+    if coverage is None:
+        return ""
+    return f"; 80 % held {coverage:.0%}, {len(watch.get('alerts', ()))} alerts"
 
 
 def _switch(broker: Any) -> str:

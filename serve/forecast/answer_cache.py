@@ -2,12 +2,13 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Hashable
 
 from trading.forecasting.forecast import Forecast
 from trading.forecasting.history import History
 
-Key = tuple[str, str, str, int]
-"""Version, symbol, digest of the bars, horizon."""
+Key = tuple[str, str, str, Hashable]
+"""Version, symbol, digest of the bars, and the terms of the question."""
 
 
 class AnswerCache:

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from trading.errors import ForecastInvalid, TradingError
 from trading.forecasting.forecast import Forecast
 from trading.forecasting.history import History
 
-Predict = Callable[[Sequence[History], int], list[Forecast]]
-"""Histories and a horizon to forecasts, all or none."""
-Waiting = tuple[History, int, "asyncio.Future[Forecast]"]
+Predict = Callable[[Sequence[History], Any], list[Forecast]]
+"""Histories and terms to forecasts, all or none."""
+Waiting = tuple[History, Hashable, "asyncio.Future[Forecast]"]
 
 
 class Batcher:
@@ -45,14 +46,14 @@ class Batcher:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def ask(self, history: History, horizon: int) -> "asyncio.Future[Forecast]":
-        """Return the answer to come.
+    def ask(self, history: History, terms: Hashable) -> "asyncio.Future[Forecast]":
+        """Return the answer to come; one run of the model joins those that ask for the same terms.
 
         It raises what `forecast_histories` raises, for this history alone.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Forecast] = loop.create_future()
-        self._waiting.append((history, horizon, answer))
+        self._waiting.append((history, terms, answer))
         if not self._is_due:
             self._is_due = True
             if self._wait_s:
@@ -90,24 +91,24 @@ class Batcher:
 
 def _outcomes(predict: Predict, batch: Sequence[Waiting]) -> list[Forecast | Exception]:
     outcomes: list[Forecast | Exception | None] = [None] * len(batch)
-    for horizon in {horizon for _, horizon, _ in batch}:
-        rows = [row for row, waiting in enumerate(batch) if waiting[1] == horizon]
-        answers = _answers(predict, [batch[row][0] for row in rows], horizon)
+    for terms in {terms for _, terms, _ in batch}:
+        rows = [row for row, waiting in enumerate(batch) if waiting[1] == terms]
+        answers = _answers(predict, [batch[row][0] for row in rows], terms)
         for row, answer in zip(rows, answers, strict=True):
             outcomes[row] = answer
     return [outcome for outcome in outcomes if outcome is not None]
 
 
 def _answers(
-    predict: Predict, histories: Sequence[History], horizon: int
+    predict: Predict, histories: Sequence[History], terms: Hashable
 ) -> Sequence[Forecast | Exception]:
     """When a batch fails, ask for each alone, so that one bad history spoils no other."""
     try:
-        return predict(histories, horizon)
+        return predict(histories, terms)
     except TradingError as error:
         if len(histories) == 1:
             return [error]
-        return [_answers(predict, [history], horizon)[0] for history in histories]
+        return [_answers(predict, [history], terms)[0] for history in histories]
     except Exception as error:  # whatever it is, nobody may wait for ever
         failure = ForecastInvalid(f"The model failed: {error}")
         failure.__cause__ = error

@@ -14,6 +14,9 @@ from trading.forecasting.history import History
 INLINE_MAX_S = 0.005
 """A batch that runs longer goes to a thread: the event loop, and with it the health check, must not stand still."""
 
+Terms = tuple[int, tuple[float, ...]]
+"""Horizon (bars), and the wanted miscoverage of each interval; none is that of the calibration."""
+
 
 class LoadedModel:
     """A version in the memory of a replica, with the queue in front of it."""
@@ -33,10 +36,16 @@ class LoadedModel:
     def reference(self) -> str:
         return self.manifest.reference
 
-    def predict(self, histories: Sequence[History], horizon: int) -> list[Forecast]:
+    def predict(self, histories: Sequence[History], terms: Terms) -> list[Forecast]:
         """Run the model once. See `actors.models.forecasting.forecast_histories`."""
+        horizon, miscoverage = terms
         return forecast_histories(
-            self.session, histories, horizon, time.perf_counter_ns, valid_bars=self._valid_bars
+            self.session,
+            histories,
+            horizon,
+            time.perf_counter_ns,
+            valid_bars=self._valid_bars,
+            miscoverage=miscoverage or None,
         )
 
 

@@ -29,6 +29,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         `name`, `name@champion`, `name@challenger` or `name@3`.
     deadline_ms : float
         An answer that takes longer is an error.
+    miscoverage : list of number
+        Wanted part of outcomes outside the 50, 80, 95 and 99 % intervals, for who adapts them to how the last ones
+        held.
     close, volume, sentiment : list of number
         Bars of the client, oldest first.
     ts : list of int
@@ -43,6 +46,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     horizon: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     model: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
     deadline_ms: Annotated[float, msgspec.Meta(gt=0, le=DEADLINE_MAX_MS)] | None = None
+    miscoverage: Annotated[list[float], msgspec.Meta(min_length=4, max_length=4)] | None = None
     close: list[float] | None = None
     ts: list[int] | None = None
     volume: list[float] | None = None

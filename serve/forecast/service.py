@@ -200,11 +200,12 @@ class ForecastService:
         horizon = question.horizon or model.manifest.horizon
         check_horizon(horizon, model.manifest.horizon, model.reference)
         digest = self._digest(question, history, model.manifest.input_size)
-        key = (model.reference, symbol, digest, horizon)
+        terms = (horizon, tuple(question.miscoverage or ()))
+        key = (model.reference, symbol, digest, terms)
         answer = self.cache.get(key)
         is_cached = answer is not None
         if answer is None:
-            answer = await model.batcher.ask(history, horizon)
+            answer = await model.batcher.ask(history, terms)
             self.cache.put(key, answer)
             self._let_challenger_try(name, model, history, answer)
         latency_ms = (time.perf_counter() - began) * 1000.0

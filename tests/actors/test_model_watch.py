@@ -77,7 +77,7 @@ def a_blueprint(registry: ModelRegistry) -> Blueprint:
         input_size=SIZE,
         horizon_bars=1,
         timeout_ns=60 * 10**9,
-        expected=expectations_of(manifest, 1, can_adapt=True),
+        expected=expectations_of(manifest, 1),
     )
     return Blueprint(
         account_id=AccountId("A"),

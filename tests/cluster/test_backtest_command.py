@@ -268,8 +268,9 @@ def test_when_a_recording_cannot_be_replayed_one_sentence_says_so(
 
 
 def nothing_was_written(home: Path, *known: str) -> bool:
+    """But the model that ships with the package, which is there as soon as somebody looks for models."""
     found = {each.relative_to(home).as_posix() for each in home.rglob("*") if each.is_file()}
-    return found == set(known)
+    return {each for each in found if "/models/" not in each} == set(known)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ def problem_of(text: str) -> str:
 
 def test_when_nothing_is_found_the_demo_is_used(home: Path) -> None:
     loaded = load()
-    assert set(loaded.config.strategies) == {"momentum", "mean_reversion", "pairs"}
+    assert set(loaded.config.strategies) == {
+        "momentum", "mean_reversion", "pairs", "neural_trend",
+    }  # fmt: skip
     assert loaded.origin("data.days") == "shipped demo.toml"
     assert loaded.origin("exchange.depth") == "default"
     assert loaded.config.cluster.state_dir == home / ".local/state/neural-trader/demo"

@@ -7,23 +7,22 @@ import numpy as np
 import onnx.parser
 import pytest
 
-from actors.models.forecasting import close_after, forecast_histories, forecast_together
+from actors.models.forecasting import forecast_histories
 from actors.models.manifest import ModelManifest, TrainingData
 from actors.models.session import ModelSession
-from trading.errors import ForecastInvalid, ForecastRefused, UsageError
+from trading.errors import ForecastInvalid, ForecastRefused
 from trading.forecasting.forecast import interval
 from trading.forecasting.history import History
 from trading.forecasting.prediction import COVERAGES, LEVELS
 
 INPUT_SIZE, HORIZON = 10, 3
 Z = (-2.6, -2.0, -1.3, -0.7, 0.0, 0.7, 1.3, 2.0, 2.6)
-HOUR_NS = 3_600_000_000_000
-DAY_NS = 24 * HOUR_NS
+DAY_NS = 86_400_000_000_000
 
 
-def a_session(shift: float = 0.0, unit: float = 0.01, **changes: Any) -> ModelSession:
-    """The same quantiles for every window: shift + unit * z, wider with the root of the step."""
-    table = np.sqrt(np.arange(1, HORIZON + 1))[:, None] * (shift + unit * np.array(Z))
+def a_session(unit: float = 0.01, **changes: Any) -> ModelSession:
+    """The same quantiles for every window: unit * z, wider with the root of the step."""
+    table = np.sqrt(np.arange(1, HORIZON + 1))[:, None] * unit * np.array(Z)
     numbers = ", ".join(repr(float(each)) for each in table.ravel())
     graph = onnx.parser.parse_model(f"""
     <ir_version: 10, opset_import: ["" : 18]>
@@ -113,47 +112,20 @@ def test_spread_of_nothing_or_without_bound_is_no_forecast(unit: float) -> None:
         forecast_histories(a_session(unit=unit), [a_history()], HORIZON, a_clock())
 
 
-def test_models_together_are_named_and_as_young_as_the_youngest() -> None:
-    old = a_session(shift=-0.02)
-    young = a_session(
-        shift=0.01, name="other", data=TrainingData(
-            source="", digest="", symbols=("A",), first_ts=1, last_ts=99
-        ), metrics={"crps": 0.25},
-    )  # fmt: skip
-    (mean,) = forecast_together([old, young], [a_history()], 1, a_clock(), "mean")
-    assert (mean.model, mean.version, mean.data_cutoff) == ("mean(same@3, other@3)", 0, 99)
-    assert mean.quantiles["0.5"][0] == pytest.approx(100 * np.exp((0.01 - 0.02) / 2))
-    (weighted,) = forecast_together([old, young], [a_history()], 1, a_clock(), "weighted")
-    assert weighted.quantiles["0.5"][0] == pytest.approx(100 * np.exp((2 * 0.01 - 0.02) / 3))
-    unknown = a_session(metrics={}, name="new")
-    with pytest.raises(UsageError, match="new@3"):
-        forecast_together([old, unknown], [a_history()], 1, a_clock(), "weighted")
+@pytest.mark.parametrize(("bars_back", "days"), [(0, 3), (1, 1), (4, 1)])
+def test_forecast_of_a_friday_may_be_used_until_monday(bars_back: int, days: int) -> None:
+    whole = a_history()
+    stop = whole.ts.size - bars_back
+    history = History("A", whole.ts[:stop], whole.close[:stop])
+    (found,) = forecast_histories(a_session(), [history], 1, a_clock())
+    assert found.expires_at == int(history.ts[-1]) + days * DAY_NS + DAY_NS // 2
 
 
-def test_next_close_is_that_of_the_next_working_day() -> None:
-    ts = weekdays(60)
-    for stop in range(40, 59):
-        for count in (1, 2, 6):
-            if stop - 1 + count < 60:
-                assert close_after(ts[:stop], count, DAY_NS) == ts[stop - 1 + count]
-
-
-def test_next_close_of_an_evening_is_that_of_the_morning() -> None:
-    days = weekdays(20) - 21 * HOUR_NS
-    ts = np.sort(np.concatenate([days + hour * HOUR_NS for hour in range(15, 22)]))
-    for stop in range(100, 135):
-        assert close_after(ts[:stop], 1, HOUR_NS) == ts[stop]
-        assert close_after(ts[:stop], 3, HOUR_NS) == ts[stop + 2]
-
-
-def test_next_close_of_a_short_history_follows_at_once() -> None:
-    assert close_after(weekdays(3), 2, DAY_NS) == weekdays(3)[-1] + 2 * DAY_NS
-
-
-@pytest.mark.parametrize("shift_ns", [-HOUR_NS, HOUR_NS])
-def test_hour_of_daylight_does_not_move_the_expiry_by_a_day(shift_ns: int) -> None:
-    """When the clocks of New York move, closes of the week are an hour earlier or later than those before."""
-    ts = weekdays(40)
-    week = ts[-5:] + 7 * DAY_NS + shift_ns
-    found = close_after(np.concatenate([ts, week]), 1, DAY_NS)
-    assert abs(found - (week[-1] + 3 * DAY_NS)) <= HOUR_NS
+def test_expiry_is_told_by_the_bars_that_the_model_reads() -> None:
+    """A longer break before them is no reason to believe an old forecast."""
+    history = a_history()
+    ts = history.ts.copy()
+    ts[: -INPUT_SIZE - 1] -= 28 * DAY_NS
+    broken = History("A", ts, history.close)
+    one, two = forecast_histories(a_session(), [history, broken], 1, a_clock(), valid_bars=2)
+    assert one.expires_at == two.expires_at == int(ts[-1]) + 4 * DAY_NS + DAY_NS // 2

@@ -48,7 +48,7 @@ def registry(tmp_path: Path, register_trend: Callable[..., Any]) -> ModelRegistr
 
 
 def test_expectations_are_those_of_the_manifest(trend_model: Callable[..., Any]) -> None:
-    found = expectations_of(a_manifest(trend_model), 5, can_adapt=True)
+    found = expectations_of(a_manifest(trend_model), 5)
     assert found.model == "nhits@1"
     assert found.inputs == {"trend": (BINS.edges, BINS.shares)}
     assert found.loss == 0.4
@@ -56,15 +56,14 @@ def test_expectations_are_those_of_the_manifest(trend_model: Callable[..., Any])
 
 
 def test_loss_over_another_horizon_is_not_compared(trend_model: Callable[..., Any]) -> None:
-    assert expectations_of(a_manifest(trend_model), 3, can_adapt=True).loss is None
+    assert expectations_of(a_manifest(trend_model), 3).loss is None
 
 
-def test_intervals_without_calibration_or_of_a_service_do_not_adapt(
+def test_intervals_without_calibration_do_not_adapt(
     trend_model: Callable[..., Any],
 ) -> None:
     bare = a_manifest(trend_model, calibration=None)
-    assert not expectations_of(bare, 5, can_adapt=True).is_adaptive
-    assert not expectations_of(a_manifest(trend_model), 5, can_adapt=False).is_adaptive
+    assert not expectations_of(bare, 5).is_adaptive
 
 
 def test_newest_report_rules(registry: ModelRegistry) -> None:

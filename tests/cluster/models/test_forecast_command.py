@@ -1,10 +1,7 @@
 """`trader forecast`: the numbers of the model, honest notes beside them, charts that can be read."""
 
-import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from actors.feeds.sources import load_prices
 from actors.models import providers
 from actors.models.manifest import ModelManifest
 from actors.models.registry import ModelRegistry
+from actors.models.session import ModelSession
 from cluster.cli.forecast_chart import fan_chart
 from cluster.forecast_view import ForecastView, narrowest_interval, warnings_of
 from trading.forecasting.forecast import Forecast
@@ -59,7 +57,7 @@ def test_json_is_the_forecast_and_its_numbers_are_the_model_s(trader: Trader) ->
 
 
 def test_a_friday_s_forecast_may_be_used_until_monday_s_bar(trader: Trader) -> None:
-    for day, after in (("2020-03-06", "2020-03-09"), ("2020-02-25", "2020-02-26")):
+    for day, after in (("2019-08-23", "2019-08-26"), ("2019-08-27", "2019-08-28")):
         found = trader("AAPL", "--as-of", day, "--json").json
         close = np.datetime64(f"{after}T21:00", "ns").astype(np.int64)
         assert close - DAY_NS // 24 <= found["expires_at"] - DAY_NS // 2 <= close
@@ -88,14 +86,20 @@ def test_old_bars_and_bars_of_the_training_are_said(trader: Trader) -> None:
     assert trader("AAPL", "-q").err == ""
 
 
-def test_fallback_to_the_cpu_is_said(trader: Trader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallback_is_said_to_who_asked_for_a_gpu(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(providers, "has_gpu", lambda: False)
-    ended = trader("AAPL", "--as-of", "2020-03-06", "--json")
-    assert ended.json["is_fallback"] is True
-    assert "walk@1 ran on the CPU" in ended.err
-    monkeypatch.setenv("TRADER_MODELS__PROVIDERS", "cpu")
-    ended = trader("AAPL", "--as-of", "2020-03-06", "--json")
-    assert (ended.json["is_fallback"], ended.err) == (False, "")
+    for wanted, is_fallback, is_said in (
+        ("", True, False),
+        ("cuda,cpu", True, True),
+        ("cpu", False, False),
+    ):
+        if wanted:
+            monkeypatch.setenv("TRADER_MODELS__PROVIDERS", wanted)
+        ended = trader("AAPL", "--as-of", "2020-03-06", "--json")
+        assert ended.json["is_fallback"] is is_fallback
+        assert ("walk@1 ran on the CPU" in ended.err) is is_said
 
 
 def test_several_symbols_and_models_are_a_list(trader: Trader) -> None:
@@ -104,17 +108,118 @@ def test_several_symbols_and_models_are_a_list(trader: Trader) -> None:
     assert found == [("AAPL", 1), ("KO", 1), ("AAPL", 2), ("KO", 2)]
 
 
+# -- several models together
+
+
 def test_ensemble_is_made_of_its_members(trader: Trader) -> None:
     words = ("AAPL", "--as-of", "2020-03-06", "--json")
     one, two = (trader(*words, "--model", "walk@3").json["forecasts"][i] for i in (0, 1))
-    both = trader(*words, "--model", "walk@3", "--ensemble", "mean").json
-    assert (both["model"], both["version"]) == ("mean(walk@1, walk@3)", 0)
+    whole = trader(*words, "--model", "walk@3", "--ensemble", "mean").json
+    assert set(whole) == {"forecasts", "errors", "members", "voices"}
+    assert [(each["member"], each["state"]) for each in whole["members"]] == [
+        ("walk@1", "ok"),
+        ("walk@3", "ok"),
+    ]
+    assert (whole["voices"], whole["errors"]) == ({"AAPL": ["walk@1", "walk@3"]}, [])
+    [both] = whole["forecasts"]
+    assert set(both) == FIELDS
+    assert (both["model"], both["version"]) == ("mean", 0)
     for level in ("0.1", "0.5", "0.9"):
         wanted = np.sqrt(np.array(one["quantiles"][level]) * np.array(two["quantiles"][level]))
         np.testing.assert_allclose(both["quantiles"][level], wanted, rtol=1e-6)
-    heavy = trader(*words, "--model", "walk@3", "--ensemble", "weighted").json
-    assert heavy["expected_return"] < both["expected_return"], "the better one weighs more"
-    assert trader(*words, "--ensemble", "median").status == 2
+
+
+def test_better_member_of_a_weighted_ensemble_weighs_more(
+    trader: Trader, add_model: Callable[..., ModelManifest]
+) -> None:
+    words = ("AAPL", "--as-of", "2020-03-06", "--model", "walk@3", "--ensemble", "weighted")
+    one, two = trader(*words[:-2], "--json").json["forecasts"]
+    [found] = trader(*words, "--json").json["forecasts"]
+    share = (1 / 0.0120) / (1 / 0.0120 + 1 / 0.0130)
+    logs = [np.log(each["quantiles"]["0.5"]) for each in (one, two)]
+    wanted = np.exp(share * logs[0] + (1 - share) * logs[1])
+    np.testing.assert_allclose(found["quantiles"]["0.5"], wanted, rtol=1e-6)
+    add_model(metrics={})
+    ended = trader(*words, "--model", "walk@4")
+    assert (ended.status, ended.out) == (2, "")
+    assert "walk@4 has no CRPS" in ended.err
+
+
+def test_ensemble_is_shown_with_its_members(trader: Trader) -> None:
+    ended = trader(
+        "AAPL", "KO", "--as-of", "2020-03-06", "--model", "walk@3", "--ensemble", "median"
+    )
+    assert ended.status == 0
+    assert "AAPL: 5 bars from 2020-03-06" in ended.out
+    assert ended.out.count("walk@1, walk@3") == 2
+    assert "inside 95%" in ended.out
+
+
+def test_member_that_fails_is_a_note_and_the_others_answer(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = trader("AAPL", "--json").json
+    predict = ModelSession.predict
+
+    def broken(self: ModelSession, *given: Any) -> Any:
+        if self.manifest.version == 3:
+            raise RuntimeError("out of memory")
+        return predict(self, *given)
+
+    monkeypatch.setattr(ModelSession, "predict", broken)
+    words = ("AAPL", "--model", "walk@3", "--ensemble", "mean")
+    ended = trader(*words, "--json")
+    assert ended.status == 0
+    quantiles = ended.json["forecasts"][0]["quantiles"]
+    assert all(quantiles[level] == pytest.approx(alone["quantiles"][level]) for level in quantiles)
+    assert ended.json["members"][1]["state"] == "failed"
+    assert "walk@3 is failed: RuntimeError: out of memory [FORECAST_FAILED]" in ended.err
+    ended = trader(*words, "--quorum", "2")
+    assert (ended.status, ended.out) == (1, "")
+    assert "1 of 2 models answered" in ended.err
+
+
+def test_symbol_without_a_forecast_is_a_note_unless_it_is_all(trader: Trader, home: Path) -> None:
+    days = np.arange("2020-01-01", "2020-02-15", dtype="datetime64[D]")
+    lines = [f"{day},5,{100 + number % 7}" for number, day in enumerate(days)]
+    (home / "two.csv").write_text("Date,FLAT,GOOD\n" + "\n".join(lines) + "\n")
+    words = ("--data", "two.csv", "--model", "walk@3", "--ensemble", "majority", "--json")
+    ended = trader("FLAT", "GOOD", *words)
+    assert ended.status == 0
+    assert [each["symbol"] for each in ended.json["forecasts"]] == ["GOOD"]
+    assert [each["code"] for each in ended.json["errors"]] == ["FORECAST_HISTORY_CONSTANT"]
+    assert "FLAT has no forecast" in ended.err
+    assert "[FORECAST_HISTORY_CONSTANT]" in ended.err
+    ended = trader("FLAT", *words)
+    assert ended.status == 2
+    assert ended.err.count("[FORECAST_HISTORY_CONSTANT]") == 1
+    assert ended.json["forecasts"] == []
+
+
+def test_ensemble_that_cannot_be_is_refused(trader: Trader) -> None:
+    two = ("--model", "walk@3", "--ensemble", "mean")
+    refused = {
+        ("--ensemble", "median"): "at least two models",
+        ("--model", "walk@1", "--ensemble", "mean"): "'walk@1' is given twice",
+        (*two, "--quorum", "3"): "from 1 to 2 members",
+        (*two, "--quorum", "0"): "from 1 to 2 members",
+        (*two, "--horizon", "6"): "from 1 to 5 bars ahead, not 6",
+        (*two, "--horizon", "0"): "from 1 to 5 bars ahead, not 0",
+        (*two, "--model", "ghost"): "There is no model 'ghost'",
+        (*two, "--url", "http://127.0.0.1:1"): "needs --horizon",
+        (*two, "--url", "127.0.0.1", "--horizon", "1"): "write it as http://",
+        ("--quorum", "1"): "--quorum belongs to --ensemble",
+        ("--deadline-ms", "5"): "--deadline-ms belongs to --ensemble",
+        ("--out", "here"): "--out belongs to --all",
+        ("--workers", "2"): "--workers belongs to --all",
+    }
+    for words, reason in refused.items():
+        ended = trader("AAPL", *words)
+        assert (ended.status, ended.out) == (2, ""), words
+        assert reason in ended.err
+
+
+# -- what cannot be, and what is drawn
 
 
 def test_what_cannot_be_forecast_is_refused_with_a_code(trader: Trader) -> None:
@@ -227,88 +332,6 @@ def test_notes_say_what_a_forecast_is_not_worth() -> None:
     assert warnings_of([view], 57 * DAY_NS, is_newest=False) == []
     seen = warnings_of([a_view(data_cutoff=50 * DAY_NS)], 51 * DAY_NS, is_newest=True)
     assert "has seen those of A" in seen[0]
-
-
-# -- asking a service
-
-
-class Service(HTTPServer):
-    """Answers what it was given, and keeps what it was asked."""
-
-    answer: tuple[int, bytes] = (200, b"")
-    asked: dict[str, Any]
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Service
-
-    def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        self.server.asked = {"path": self.path, **json.loads(self.rfile.read(length))}
-        status, body = self.server.answer
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Print nothing."""
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    server = Service(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def url_of(service: Service) -> str:
-    return f"http://127.0.0.1:{service.server_port}"
-
-
-def test_service_gets_the_bars_and_its_answer_is_shown(trader: Trader, service: Service) -> None:
-    local = trader("AAPL", "--as-of", "2020-03-06", "--horizon", "2", "--json").json
-    service.answer = (200, json.dumps({**local, "is_cached": True, "version": 7}).encode())
-    words = ("AAPL", "--as-of", "2020-03-06", "--horizon", "2", "--url", url_of(service))
-    assert trader(*words, "--json").json == {**local, "is_cached": True, "version": 7}
-    asked = service.asked
-    assert (asked["path"], asked["symbol"], asked["model"]) == ("/v1/forecast", "AAPL", "walk")
-    assert asked["horizon"] == 2
-    assert asked["close"][-1] == local["last_close"]
-    assert asked["ts"][-1] == local["as_of"]
-    assert "volume" not in asked
-    assert "from the cache" in trader(*words).out
-
-
-def test_what_the_service_says_against_it_is_what_the_person_reads(
-    trader: Trader, service: Service
-) -> None:
-    problems = {
-        (422, "FORECAST_HORIZON"): 2,
-        (404, "MODEL_UNKNOWN"): 2,
-        (504, "FORECAST_LATE"): 5,
-        (500, "FORECAST_OUTPUT_INVALID"): 1,
-    }
-    for (status, code), wanted in problems.items():
-        service.answer = (status, json.dumps({"code": code, "detail": "So it is."}).encode())
-        ended = trader("AAPL", "--url", url_of(service))
-        assert (ended.status, ended.err) == (wanted, f"trader: So it is. [{code}]\n")
-    service.answer = (502, b"<html>")
-    assert "HTTP status 502" in trader("AAPL", "--url", url_of(service)).err
-    service.answer = (200, b"[]")
-    assert "no forecast" in trader("AAPL", "--url", url_of(service)).err
-
-
-def test_service_that_is_not_there_is_said(trader: Trader, service: Service) -> None:
-    service.shutdown()
-    service.server_close()
-    ended = trader("AAPL", "--url", url_of(service))
-    assert ended.status == 8
-    assert "start one with `trader serve`" in ended.err
-    assert trader("AAPL", "--url", "http://x", "--ensemble", "mean").status == 2
 
 
 def test_manifest_that_reads_volume_needs_it(

@@ -1,9 +1,11 @@
 """`trader train`: a version at the end, judged and told honestly; nothing when it is interrupted or impossible."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,13 @@ import pytest
 
 from actors.models.registry import ModelRegistry
 from actors.models.session import load_session
+from cluster.cli import training_ways
 from cluster.cli.training_ways import bar_of
+from trading.errors import ModelCorrupt, TradingError
+from trading.strategies.strategy import Bars
+from tune.train import many
+from tune.train.many import Place
+from tune.train.plan import TrainingPlan
 
 Trader = Callable[..., Any]
 SMALL = ("--symbols", "AAPL,KO", "--start", "2000", "--end", "2004", "--max-steps", "20")
@@ -159,3 +167,93 @@ def test_update_is_a_new_version_of_its_parent(trader: Trader, models: ModelRegi
 def test_length_of_a_bar_is_the_usual_distance(step_ns: int, bar: str) -> None:
     ts = np.cumsum(np.where(np.arange(50) % 5 == 4, 3, 1)) * step_ns
     assert bar_of(ts) == bar
+
+
+# -- several kinds at once
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> list[Place]:
+    """Instead of Ray: the trainings in this process, one after the other. Returns the places that were asked for."""
+    places: list[Place] = []
+
+    @contextmanager
+    def connected(config: object) -> Iterator[Any]:
+        yield SimpleNamespace(cluster_resources=lambda: {"CPU": 2.0, "GPU": 1.0})
+
+    def in_turn(
+        train: Callable[..., Any],
+        plans: Sequence[TrainingPlan],
+        bars: Bars,
+        *,
+        place: Place,
+        on_done: Callable[..., None],
+    ) -> None:
+        places.append(place)
+        for plan in plans:
+            try:
+                on_done(plan, train(plan, bars))
+            except TradingError as error:
+                on_done(plan, error)
+
+    monkeypatch.setattr(training_ways, "connected", connected)
+    monkeypatch.setattr(many, "train_many", in_turn)
+    return places
+
+
+TWO = ("linear,lstm", *SMALL, "--horizon", "2", "--input-size", "16", "--set", "batch_size=32")
+
+
+def test_every_kind_is_a_row_and_a_version(
+    trader: Trader, models: ModelRegistry, one_by_one: list[Place]
+) -> None:
+    ended = trader(*TWO, "--promote", "challenger")
+    assert ended.status == 0
+    rows = [line.split("|")[1:-1] for line in ended.out.splitlines()[2:]]
+    assert [row[0].strip() for row in rows] == ["linear@1", "lstm@1"]
+    for name, row in zip(("linear", "lstm"), rows, strict=True):
+        manifest = models.manifest(f"{name}@1")
+        assert manifest.data.source == "sp500 AAPL,KO 2000 2004"
+        assert models.aliases(name).challenger == 1
+        assert row[1].strip() == f"{manifest.metrics['crps']:.5f}"
+        assert row[2].strip() == f"{manifest.baselines['naive']['crps']:.5f}"
+        assert "naive forecast" in row[3]
+    assert one_by_one == [Place(gpus=0.5)]
+    assert "survived to 2022" in ended.err
+
+
+def test_kind_that_fails_does_not_stop_the_others(
+    trader: Trader,
+    models: ModelRegistry,
+    one_by_one: list[Place],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train = many.train_model
+
+    def broken(bars: Bars, plan: TrainingPlan, *rest: Any) -> Any:
+        if plan.kind == "linear":
+            raise ModelCorrupt("The disk is full.")
+        return train(bars, plan, *rest)
+
+    monkeypatch.setattr(many, "train_model", broken)
+    ended = trader(*TWO, "--json")
+    assert ended.status == ModelCorrupt.exit_status
+    assert "trader: linear: The disk is full. [MODEL_CORRUPT]" in ended.err
+    assert [each["reference"] for each in ended.json["models"]] == ["lstm@1"]
+    assert ended.json["errors"]["linear"]["code"] == "MODEL_CORRUPT"
+    assert models.versions("linear") == ()
+
+
+def test_what_is_made_for_one_kind_is_refused_for_several(trader: Trader) -> None:
+    for words in (
+        ("--from", "walk"),
+        ("--workers", "2"),
+        ("--trials", "2"),
+        ("--resume", "x"),
+        ("--refit",),
+        ("--name", "both"),
+    ):
+        ended = trader("linear,lstm", *SMALL, *words)
+        assert (ended.status, ended.out) == (2, "")
+        assert f"{words[0]} is for one kind of model; train linear, lstm" in ended.err
+    assert "no kind of model 'perceptron'" in trader("linear,perceptron", *SMALL).err

@@ -20,6 +20,7 @@ from trading.errors import (
     ModelCorrupt,
     ModelUnknown,
 )
+from trading.forecasting.conformal import Calibration
 from trading.forecasting.history import inputs_of
 
 Ask = Callable[..., Any]
@@ -50,6 +51,24 @@ def test_a_forecast_equals_that_of_a_session(ask: Ask, net: Any, registry: Model
     prices = session.predict(inputs).prices(inputs["close"][:, -1])[0]
     answered = np.array(list(found.quantiles.values())).T
     assert answered == pytest.approx(prices, rel=1e-12)
+
+
+def test_wanted_miscoverage_moves_the_intervals(
+    make_service: Make, ask: Ask, net: Any, registry: ModelRegistry
+) -> None:
+    """Scores from 1 to 100 deviations of 0.01: the share that may miss says which one widens."""
+    grid = tuple(rank / 100 for rank in range(1, 101))
+    scores = tuple(tuple(tuple(100 * each for each in grid) for _ in range(3)) for _ in range(4))
+    calibration = Calibration(windows=100, grid=grid, scores=scores)
+    net.promote(registry, net.register(registry, 0.0, calibration=calibration))
+    service = make_service()
+    usual = ask(service, symbol="A", horizon=1)
+    wide = ask(service, symbol="A", horizon=1, miscoverage=[0.5, 0.1, 0.05, 0.01])
+    last = usual.last_close
+    assert usual.quantiles["0.9"][0] == pytest.approx(last * math.exp(0.02 + 0.8))
+    assert wide.quantiles["0.9"][0] == pytest.approx(last * math.exp(0.02 + 0.9))
+    assert not wide.is_cached
+    assert ask(service, symbol="A", horizon=1, miscoverage=[0.5, 0.1, 0.05, 0.01]).is_cached
 
 
 def test_own_bars_need_no_known_symbol(ask: Ask, net: Any) -> None:
