@@ -56,6 +56,8 @@ def forecast_all(config: "Config", batch: Batch) -> "BatchSummary":
         from cluster.models import open_models
         from tune.batch_forecast import batch_forecast, registered_model
 
+        if batch.workers:
+            _silence_data()
         models = config.models
         model = registered_model(
             open_models(config),
@@ -143,6 +145,16 @@ def _pool(ray: Any, count: int, providers: "Sequence[str]") -> "Workers":
         raise UsageError(f"--workers {count}: Ray has {cores} cores, one for each worker.")
     wants_gpu = gpus > 0 and tuple(providers) != ("cpu",)
     return Workers(count=count, num_gpus=1.0 / ceil(count / gpus) if wants_gpu else 0.0)
+
+
+def _silence_data() -> None:
+    """Ray Data tells of its plans and its progress on stderr, which is ours."""
+    import logging
+
+    from ray.data import DataContext
+
+    DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 def _address(target: str) -> str:

@@ -1,6 +1,5 @@
 """One forecast of several models for `trader forecast`: run here, or asked of a service."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -97,6 +96,8 @@ def raise_if_nothing(together: "DistributedForecast") -> None:
 def _ask_here(
     config: "Config", committee: Committee, histories: "Sequence[History]"
 ) -> "DistributedForecast":
+    import asyncio
+
     from actors.models.forecasting import check_horizon
     from cluster.models import model_access
     from serve.forecast.members import LocalModel, Member
@@ -120,6 +121,8 @@ def _ask_here(
 def _ask_service(
     config: "Config", committee: Committee, histories: "Sequence[History]", url: str
 ) -> "DistributedForecast":
+    import asyncio
+
     from cluster.forecast_service import checked_url
     from trading.errors import UsageError
 

@@ -2,8 +2,8 @@
 
 Of Serve's own tools two are not used. `serve.multiplexed` is for requests that carry their model in a header, which a proxy
 then routes by: ours is in the body, and HAProxy does not read it; what remains of it is an LRU, and `Shelf` is one that keeps
-what is in service. `serve.batch` costs two tasks and a queue for each request; `Batcher` joins what arrives in one turn
-of the event loop.
+what is in service. `serve.batch` makes a task and a future for each request and works inside a replica only; `Batcher` joins what
+arrives in one turn of the event loop, and is tested without Ray.
 """
 
 import asyncio
@@ -46,11 +46,8 @@ class ModelReplica:
         open_front(entrance.endpoint)
         return entrance
 
-    async def forecast(self, question: Question, began: float = 0.0) -> Forecast | Answers:
-        """Answer a deployment handle. See `ForecastService.forecast`.
-
-        The deadline counts from here: `began`, the caller's clock, means nothing on another machine.
-        """
+    async def forecast(self, question: Question) -> Forecast | Answers:
+        """Answer a deployment handle; the deadline counts from here. See `ForecastService.forecast`."""
         return await self._service.forecast(question, time.perf_counter())
 
     async def check_health(self) -> None:

@@ -58,7 +58,9 @@ class Shadow:
         while self._waiting:
             challenger, history, answer = self._waiting.popleft()
             try:
-                (other,) = await asyncio.to_thread(challenger.predict, [history], (answer.horizon, ()))
+                (other,) = await asyncio.to_thread(
+                    challenger.predict, [history], (answer.horizon, ())
+                )
             except ForecastError:
                 self._count(challenger, failed=1)
             else:

@@ -14,7 +14,8 @@ def expiry_after(ts: IntArray, valid_bars: int) -> int:
     little late is still served and the close after it never is. When that bar closes is told by what followed the bars
     of the same time in earlier weeks, the longest of them: a Friday's daily bar is followed by one on Monday, an
     evening's by one of the next morning. Without such a bar it is the longest way over so many bars that
-    there was. A holiday of which the window holds no like ends a forecast too early, never too late.
+    there was. A holiday of which the window holds no like ends a forecast too early; one that it holds lets forecasts of
+    that day of the week count until the bar after a holiday, also when there is none.
 
     Parameters
     ----------
