@@ -73,9 +73,9 @@ def make_cluster(ray_session: Any) -> Iterator[Callable[..., Cluster]]:
                 "symbols": ["AAPL", "KO", "MSFT", "XOM"],
             },
             "strategies": {
-                "momentum": {"kind": "momentum", "capital": 0.4},
-                "mean_reversion": {"kind": "mean_reversion", "capital": 0.3},
-                "pairs": {"kind": "pairs", "capital": 0.3, "params": {"formation_bars": 60}},
+                "momentum": {"kind": "momentum", "capital": 0.3},
+                "mean_reversion": {"kind": "mean_reversion", "capital": 0.25},
+                "pairs": {"kind": "pairs", "capital": 0.25, "params": {"formation_bars": 60}},
             },
         }
         for name, values in sections.items():

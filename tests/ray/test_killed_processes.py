@@ -48,7 +48,7 @@ def test_every_host_killed_in_turn_while_trading(make_cluster: Callable[..., Clu
         cluster={"placement": "spread"}, data={"days": 120, "pace_slices_per_s": 10.0}
     )
     hosts = [a.name for a in cluster.snapshot().actors if a.name != "supervisor"]
-    assert len(hosts) == 10
+    assert len(hosts) == 11
     for host in hosts:
         old = cluster.pid_of(host)
         kill(old)
