@@ -77,7 +77,9 @@ def narrowest_interval(view: ForecastView, step: int) -> str:
     return "none"
 
 
-def warnings_of(views: Sequence[ForecastView], now_ns: int, *, is_newest: bool) -> list[str]:
+def warnings_of(
+    views: Sequence[ForecastView], now_ns: int, *, is_newest: bool, tells_fallback: bool = True
+) -> list[str]:
     """Return what a person has to know before believing these forecasts, a sentence each.
 
     Parameters
@@ -86,6 +88,8 @@ def warnings_of(views: Sequence[ForecastView], now_ns: int, *, is_newest: bool) 
         The time of this machine (ns UTC).
     is_newest : bool
         The newest bars were asked for, so that old ones are a surprise.
+    tells_fallback : bool
+        Somebody asked for a GPU, and misses it.
     """
     found = []
     for view in views:
@@ -100,7 +104,7 @@ def warnings_of(views: Sequence[ForecastView], now_ns: int, *, is_newest: bool) 
             found.append(
                 f"The last bar of {forecast.symbol} is of {_day(forecast.as_of)}, {weeks:,} weeks old."
             )
-        if forecast.is_fallback:
+        if forecast.is_fallback and tells_fallback:
             found.append(
                 f"{reference_of(forecast)} ran on the {forecast.provider.upper()}: what `models.providers` wants first "
                 "is not on this machine."

@@ -131,11 +131,16 @@ def make_manifest(
         kind=kind,
         plan=msgspec.json.decode(msgspec.json.encode(plan)),
         data=_data_of(bars, source, quoted),
-        code=Code(version=version(PACKAGE), commit=_commit()),
+        code=running_code(),
         libraries={library: version(library) for library in LIBRARIES},
         execution=execution,
         started_at=started_at,
     )
+
+
+def running_code() -> Code:
+    """Return the code of this process."""
+    return Code(version=version(PACKAGE), commit=_commit())
 
 
 def digest_of(bars: Bars, quoted: Quoted | None = None) -> str:

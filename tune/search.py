@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from trading.errors import ClusterUnreachable, UsageError
+from trading.errors import UsageError
 from trading.strategies.search_space import Choice, SearchSpace
 from trading.strategies.strategy import Bars
 from tune.course import Course, Progress
@@ -22,6 +22,7 @@ from tune.manifest import Manifest, make_manifest
 from tune.objective import Objective, strategy_class, strategy_of
 from tune.outcome import RETURNS, SearchOutcome, outcome_of, tables_of
 from tune.prices import Quoted
+from tune.ray_connection import require_ray
 from tune.space import from_record, grid_of
 from tune.store import TRIALS, Run, Store
 from tune.suggestions import Algorithm, Suggestions, suggestions_of
@@ -219,13 +220,11 @@ def _run_trials(
     execution: Execution,
     on_progress: Callable[[Progress], None] | None,
 ) -> None:
-    import ray
     from ray import tune as ray_tune
 
     from tune.searcher import CourseSearcher
 
-    if not ray.is_initialized():
-        raise ClusterUnreachable("a search needs Ray: connect to a cluster first.")
+    require_ray("A search")
     folds = len(plan.objective.folds)
     trainable = ray_tune.with_parameters(
         run_trial,

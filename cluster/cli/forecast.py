@@ -252,23 +252,15 @@ def _notes(
     is_newest: bool,
 ) -> list[str]:
     """Say what is missing, and what one has to know before believing the rest."""
-    import dataclasses
-
-    import msgspec
-
     from cluster.cli.forecast_ensemble import shortfalls
     from cluster.config.forecasting import PROVIDERS
     from cluster.forecast_view import warnings_of
 
-    if config.models.providers == PROVIDERS:  # nobody asked for a GPU, so nobody misses it
-        views = [
-            dataclasses.replace(
-                each, forecast=msgspec.structs.replace(each.forecast, is_fallback=False)
-            )
-            for each in views
-        ]
     missing = [] if together is None else list(shortfalls(together))
-    return missing + warnings_of(views, time.time_ns(), is_newest=is_newest)
+    tells_fallback = config.models.providers != PROVIDERS  # else nobody asked for a GPU
+    return missing + warnings_of(
+        views, time.time_ns(), is_newest=is_newest, tells_fallback=tells_fallback
+    )
 
 
 def _print(

@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 import torch
 
-from trading.errors import ClusterUnreachable, ModelError, TradingError, UsageError
+from trading.errors import ModelError, TradingError, UsageError
+from tune.ray_connection import require_ray
 from tune.train.data_parallel import run_shared
 from tune.train.fit import Checkpoint, Course, Fitted, Look, Progress, identity_of
 from tune.train.learner import Learner, Weights, make_learner
@@ -93,10 +94,7 @@ def fit_distributed(
     _require_shares(plan, validation, workers)
     import ray
 
-    if not ray.is_initialized():
-        raise ClusterUnreachable(
-            "Training on several workers needs Ray: connect to a cluster first."
-        )
+    require_ray("Training on several workers")
     task = {
         "plan": plan,
         "train": ray.put(train),

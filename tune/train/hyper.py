@@ -21,13 +21,14 @@ import polars as pl
 
 from actors.models.manifest import ModelManifest
 from actors.models.registry import ModelRegistry
-from trading.errors import ClusterUnreachable, UsageError
+from trading.errors import UsageError
 from trading.strategies.search_space import SearchSpace
 from trading.strategies.strategy import Bars
 from tune.course import Course, Progress, rank
 from tune.ledger import Ending, Ledger, Measured
 from tune.manifest import make_manifest
 from tune.population import PopulationPlan
+from tune.ray_connection import require_ray
 from tune.search import LEDGER, Execution
 from tune.space import from_record, to_record
 from tune.store import TRIALS, Run, Store
@@ -174,7 +175,7 @@ def search_plan(
     )
     with store.open(manifest) as run:
         if run.manifest.finished_at is None:
-            _require_ray()
+            require_ray("A search")
             find = _members if plan.is_population else partial(_trials, on_progress=on_progress)
             run.write_table(TRIALS, find(plan, space, ground, run, execution))
             run.finish(datetime.now(UTC))
@@ -319,13 +320,6 @@ def _place(execution: Execution) -> dict[str, Any]:
         "has_gpu": resources.get("gpu", 0.0) > 0,
         "threads": max(1, int(resources.get("cpu", 1.0))),
     }
-
-
-def _require_ray() -> None:
-    import ray
-
-    if not ray.is_initialized():
-        raise ClusterUnreachable("A search needs Ray: connect to a cluster first.")
 
 
 def _json(params: Mapping[str, object]) -> str:

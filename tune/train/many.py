@@ -8,8 +8,9 @@ import msgspec
 
 from actors.models.manifest import ModelManifest
 from actors.models.registry import ModelRegistry
-from trading.errors import ClusterUnreachable, TradingError
+from trading.errors import TradingError
 from trading.strategies.strategy import Bars
+from tune.ray_connection import require_ray
 from tune.train.pipeline import train_model
 from tune.train.plan import TrainingPlan
 
@@ -92,8 +93,7 @@ def train_many(
     """
     import ray
 
-    if not ray.is_initialized():
-        raise ClusterUnreachable("Several trainings at once need Ray: connect to a cluster first.")
+    require_ray("Training several models at once")
     task = ray.remote(**(place or Place()).options)(_attempt)
     shared = ray.put(bars)
     tasks = [task.remote(train, plan, shared) for plan in plans]

@@ -7,7 +7,6 @@ bars -> windows -> train | validation | calibration | test
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -22,7 +21,7 @@ from trading.forecasting.input_drift import bins_of, window_summaries
 from trading.forecasting.prediction import Prediction
 from trading.identifiers import symbol_of
 from trading.strategies.strategy import Bars
-from tune.manifest import Code, make_manifest
+from tune.manifest import digest_of, running_code
 from tune.train.baselines import Predict, baseline_predictions
 from tune.train.evaluation import Evaluation, evaluate, predict_all
 from tune.train.export import export
@@ -135,7 +134,7 @@ def train_model(
     completed = msgspec.structs.replace(
         manifest,
         parameters=_parameters(plan, trained, variants),
-        files=_files(trained, variants),
+        files=files_of(trained, variants),
         parent=registry.manifest(parent).reference if parent else "",
         created_at=time.time_ns(),
     )
@@ -155,13 +154,23 @@ def train(
     """Train, export and calibrate a model on the parts of the bars that are not its test. See `train_model`."""
     split = split_windows(bars, plan)
     fitted = fitter(plan, split.train, split.validation, progress=progress, start_from=start_from)
+    spans = [span for part, span in spans_of(bars.ts, plan).items() if part != "test"]
+    return exported(plan, split, fitted, max(span.last_ts for span in spans))
+
+
+def exported(plan: TrainingPlan, split: Split, fitted: Fitted, last_ts: int) -> Trained:
+    """Return a fitted network with its graph, and its calibration where the split has windows for one.
+
+    Raises
+    ------
+    ExportRefused
+        If the graph does not answer what the network does.
+    """
     graph, difference = export(fitted.network, split.validation.inputs)
     calibration = None
     if len(split.calibration):
         prediction = predict_all(predictor_of(graph), split.calibration.inputs)
         calibration = calibrate(prediction, split.calibration.outcomes)
-    spans = [span for part, span in spans_of(bars.ts, plan).items() if part != "test"]
-    last_ts = max(span.last_ts for span in spans)
     return Trained(plan, split, fitted, graph, difference.absolute, calibration, last_ts)
 
 
@@ -210,15 +219,6 @@ def _manifest(
     bars: Bars, plan: TrainingPlan, source: str, trained: Trained, evaluation: Evaluation
 ) -> ModelManifest:
     """All of the manifest that does not depend on files, parent and time."""
-    made = make_manifest(
-        name=plan.model_name,
-        kind="training",
-        plan=plan,
-        bars=bars,
-        source=source,
-        execution={},
-        started_at=datetime.fromtimestamp(0, UTC),
-    )
     return ModelManifest(
         name=plan.model_name,
         version=0,
@@ -227,14 +227,8 @@ def _manifest(
         input_size=plan.input_size,
         features=plan.input_features,
         bar=plan.bar,
-        data=TrainingData(
-            source=source,
-            digest=made.data.digest,
-            symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
-            first_ts=made.data.first_ts,
-            last_ts=trained.last_ts,
-        ),
-        code=_code(made.code),
+        data=training_data(bars, source, trained.last_ts),
+        code=code_version(),
         parameters={},
         metrics=evaluation.metrics,
         baselines=evaluation.baselines,
@@ -262,8 +256,19 @@ def _parameters(
     }
 
 
-def _files(trained: Trained, variants: tuple[Variant, ...]) -> tuple[ModelFile, ...]:
-    """The files of a version; the registry fills in checksums and sizes."""
+def training_data(bars: Bars, source: str, last_ts: int) -> TrainingData:
+    """Return what the manifest of a version says of its bars; `last_ts` is that of `Trained`."""
+    return TrainingData(
+        source=source,
+        digest=digest_of(bars),
+        symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
+        first_ts=int(bars.ts[0]),
+        last_ts=last_ts,
+    )
+
+
+def files_of(trained: Trained, variants: tuple[Variant, ...]) -> tuple[ModelFile, ...]:
+    """Return the files of a version; the registry fills in checksums and sizes."""
     full = ModelFile(
         name=ONNX,
         sha256="",
@@ -285,5 +290,7 @@ def _files(trained: Trained, variants: tuple[Variant, ...]) -> tuple[ModelFile, 
     return (full, *smaller, ModelFile(name=WEIGHTS, sha256="", size_bytes=0))
 
 
-def _code(code: Code) -> str:
+def code_version() -> str:
+    """Return the version of the package, and the commit where there is one."""
+    code = running_code()
     return f"{code.version} {code.commit}" if code.commit else code.version

@@ -7,11 +7,10 @@ from typing import Any
 
 import msgspec
 
-from actors.models.manifest import ONNX, ModelFile, ModelManifest, TrainingData
-from trading.identifiers import symbol_of
+from actors.models.manifest import ONNX, ModelFile, ModelManifest
 from trading.strategies.strategy import Bars
-from tune.manifest import PACKAGE, digest_of
-from tune.train.pipeline import train
+from tune.manifest import PACKAGE
+from tune.train.pipeline import train, training_data
 from tune.train.plan import TrainingPlan, plan_of
 from tune.train.walk_forward import Recipe
 
@@ -49,13 +48,7 @@ def _trained(plan: TrainingPlan, bars: Bars) -> tuple[ModelManifest, Mapping[str
         input_size=plan.input_size,
         features=plan.input_features,
         bar=plan.bar,
-        data=TrainingData(
-            source="walk-forward",
-            digest=digest_of(bars),
-            symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
-            first_ts=int(bars.ts[0]),
-            last_ts=trained.last_ts,
-        ),
+        data=training_data(bars, "walk-forward", trained.last_ts),
         code=version(PACKAGE),
         parameters=msgspec.to_builtins(plan),
         metrics={},

@@ -84,15 +84,22 @@ def split_windows(bars: Bars, plan: TrainingPlan) -> Split:
     return Split(**parts)
 
 
-def _windows(bars: Bars, plan: TrainingPlan, part: str, span: Span | None) -> Windows:
-    stride = plan.horizon if part == "validation" else 1
-    windows = windows_of(
+def part_windows(
+    bars: Bars, plan: TrainingPlan, part: str, start_ts: int | None, end_ts: int | None
+) -> Windows:
+    """Return the windows of a stretch of time for a part: those of the validation do not overlap."""
+    return windows_of(
         bars,
         plan.input_size,
         plan.horizon,
         plan.input_features,
-        start_ts=span.first_ts if span else None,
-        end_ts=span.last_ts if span else None,
-        stride=stride,
+        start_ts=start_ts,
+        end_ts=end_ts,
+        stride=plan.horizon if part == "validation" else 1,
     )
-    return windows if span else windows.take(slice(0, 0))
+
+
+def _windows(bars: Bars, plan: TrainingPlan, part: str, span: Span | None) -> Windows:
+    if span is None:
+        return part_windows(bars, plan, part, None, None).take(slice(0, 0))
+    return part_windows(bars, plan, part, span.first_ts, span.last_ts)

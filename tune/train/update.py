@@ -16,27 +16,31 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from actors.models.manifest import ONNX, ModelFile, ModelManifest, TrainingData
+from actors.models.manifest import ONNX, ModelManifest
 from actors.models.registry import ModelRegistry
 from actors.models.session import load_session
 from trading.errors import ModelRefused, UsageError
-from trading.forecasting.conformal import calibrate
 from trading.forecasting.prediction import Prediction
 from trading.forecasting.scores import naive_errors, score
-from trading.identifiers import symbol_of
 from trading.strategies.strategy import Bars
-from tune.manifest import PACKAGE, digest_of
 from tune.train.evaluation import predict_all
-from tune.train.export import export
-from tune.train.fit import Fitted, Progress, fit
-from tune.train.graph import predictor_of
+from tune.train.fit import Progress, fit
 from tune.train.learner import Weights
-from tune.train.pipeline import LIBRARIES, Trained, evaluation_of, input_bins
+from tune.train.pipeline import (
+    LIBRARIES,
+    Trained,
+    code_version,
+    evaluation_of,
+    exported,
+    files_of,
+    input_bins,
+    training_data,
+)
 from tune.train.plan import TrainingPlan
-from tune.train.splits import PARTS, Span, Split
-from tune.train.variants import Variant, pinball_of, variants_of
+from tune.train.splits import PARTS, Span, Split, part_windows
+from tune.train.variants import variants_of
 from tune.train.weights import WEIGHTS, decode_weights, encode_weights
-from tune.train.windows import Windows, windows_of
+from tune.train.windows import Windows
 
 PARENT = "parent"
 """Name of the parent's scores among those of the baselines."""
@@ -131,14 +135,14 @@ def update_model(
     fitted = fit(
         training, parts.train, parts.validation, progress=progress, start_from=start, device=device
     )
-    trained = _calibrated(training, parts, fitted, spans["calibration"].last_ts)
+    trained = exported(training, parts, fitted, spans["calibration"].last_ts)
     before = predict_all(load_session(registry, parent.reference).predict, parts.test.inputs)
     variants = tuple(variants_of(trained.graph, training, parts.test))
     facts = {
         **_judged(trained, before),
-        "data": _data(known, source, trained.last_ts),
+        "data": training_data(known, source, trained.last_ts),
         "parameters": _parameters(parent, trained, settings),
-        "files": _files(trained, variants),
+        "files": files_of(trained, variants),
     }
     files = {each.file: each.graph for each in variants}
     files |= {ONNX: trained.graph, WEIGHTS: encode_weights(fitted.network.state_dict())}
@@ -200,27 +204,15 @@ def _split(
     bars: Bars, plan: TrainingPlan, spans: dict[str, Span], seen_until: int, settings: UpdatePlan
 ) -> Split:
     found = {
-        part: _windows(bars, plan, span.first_ts, span.last_ts, part)
+        part: part_windows(bars, plan, part, span.first_ts, span.last_ts)
         for part, span in spans.items()
     }
     for part, windows in found.items():
         if not len(windows):
             raise UsageError(f"There is no new window without gaps for the {part} of an update.")
-    old = _windows(bars, plan, None, seen_until, "replay")
+    old = part_windows(bars, plan, "train", None, seen_until)
     found["train"] = with_replay(found["train"], old, settings.replay_share, settings.seed)
     return Split(**found)
-
-
-def _windows(bars: Bars, plan: TrainingPlan, start: int | None, end: int, part: str) -> Windows:
-    return windows_of(
-        bars,
-        plan.input_size,
-        plan.horizon,
-        plan.input_features,
-        start_ts=start,
-        end_ts=end,
-        stride=plan.horizon if part == "validation" else 1,
-    )
 
 
 def with_replay(new: Windows, old: Windows, share: float, seed: int) -> Windows:
@@ -236,20 +228,6 @@ def with_replay(new: Windows, old: Windows, share: float, seed: int) -> Windows:
     )
 
 
-def _calibrated(plan: TrainingPlan, parts: Split, fitted: Fitted, last_ts: int) -> Trained:
-    graph, difference = export(fitted.network, parts.validation.inputs)
-    prediction = predict_all(predictor_of(graph), parts.calibration.inputs)
-    return Trained(
-        plan=plan,
-        split=parts,
-        fitted=fitted,
-        graph=graph,
-        max_error=difference.absolute,
-        calibration=calibrate(prediction, parts.calibration.outcomes),
-        last_ts=last_ts,
-    )
-
-
 def _judged(trained: Trained, before: Prediction) -> dict[str, Any]:
     """What the manifest says of calibration and test; `before` is the parent's forecast of the test."""
     test = trained.split.test
@@ -262,16 +240,6 @@ def _judged(trained: Trained, before: Prediction) -> dict[str, Any]:
         "calibration": trained.calibration,
         "inputs": input_bins(trained.split.train),
     }
-
-
-def _data(bars: Bars, source: str, last_ts: int) -> TrainingData:
-    return TrainingData(
-        source=source,
-        digest=digest_of(bars),
-        symbols=tuple(symbol_of(each) for each in bars.instrument_ids),
-        first_ts=int(bars.ts[0]),
-        last_ts=last_ts,
-    )
 
 
 def _parameters(parent: ModelManifest, trained: Trained, settings: UpdatePlan) -> dict[str, Any]:
@@ -291,21 +259,9 @@ def _parameters(parent: ModelManifest, trained: Trained, settings: UpdatePlan) -
     }
 
 
-def _files(trained: Trained, variants: tuple[Variant, ...]) -> tuple[ModelFile, ...]:
-    """Describe the files; the registry fills in checksums and sizes."""
-    loss = pinball_of(predictor_of(trained.graph), trained.split.test)
-    errors = [(ONNX, trained.max_error, loss)]
-    errors += [(each.file, each.max_error, each.pinball_loss) for each in variants if each.graph]
-    graphs = (
-        ModelFile(name=name, sha256="", size_bytes=0, max_error=error, pinball_loss=pinball)
-        for name, error, pinball in errors
-    )
-    return (*graphs, ModelFile(name=WEIGHTS, sha256="", size_bytes=0))
-
-
 def _origin(parent: ModelManifest) -> dict[str, Any]:
     return {
-        "code": version(PACKAGE),
+        "code": code_version(),
         "parent": parent.reference,
         "created_at": time.time_ns(),
     }

@@ -116,11 +116,8 @@ def test_when_work_cannot_be_shared_it_is_said() -> None:
         Workers(count=0)
 
 
-def test_without_ray_it_is_said() -> None:
-    import ray
-
-    if ray.is_initialized():
-        pytest.skip("Ray is connected in this session")
+def test_without_ray_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(ClusterUnreachable, match="connect to a cluster"):
         fit_distributed(plan_with(), windows(20), windows(20), workers=Workers())
 
