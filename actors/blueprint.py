@@ -6,7 +6,6 @@ The same blueprint builds the machines of the cluster, of the simulator and of a
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 
@@ -14,20 +13,27 @@ from actors.feeds.guard import DataGuard, GuardConfig
 from actors.feeds.replay import Replay
 from actors.feeds.sources import LISTING, PriceTable, load_prices
 from actors.models.forecaster import ModelAccess, forecasters_of
+from actors.plans import (
+    Assumptions,
+    ExecutionPlan,
+    FeedPlan,
+    ForecastPlan,
+    ReplayPlan,
+    StrategyPlan,
+    VenuePlan,
+)
+from actors.venues.opening import venue_profile
+from actors.venues.profile import VenueProfile
+from trading.algorithms.desk import ExecutionDesk
+from trading.algorithms.desk_config import DeskAccount, ExecutionDeskConfig
 from trading.book.shard import BookShard
 from trading.broker.broker import Broker
 from trading.broker.config import BrokerConfig
-from trading.exchange.buying_power import BuyingPower
+from trading.capabilities import VenueCapabilities
 from trading.exchange.exchange import ExchangeSettings, SimulatedExchange
-from trading.exchange.faults import FaultPlan, FaultyExchange
-from trading.exchange.fees import Fees
-from trading.exchange.latency import Latency
-from trading.exchange.liquidity import Liquidity
-from trading.exchange.slippage import Slippage
+from trading.exchange.faults import FaultyExchange
 from trading.forecasting.informed import Informed, live_strategy
-from trading.forecasting.registry import DEFAULT
 from trading.forecasting.source import ForecastSource, ForecastSourceConfig
-from trading.forecasting.watch import Expectations
 from trading.identifiers import (
     AccountId,
     InstrumentId,
@@ -41,89 +47,54 @@ from trading.identifiers import (
 from trading.instruments import Instrument
 from trading.ledger import Ledger, LedgerConfig
 from trading.machine import Machine
+from trading.market_data.gateway import GatewayConfig, MarketGateway
 from trading.market_hours import ALWAYS_OPEN, MarketHours
 from trading.risk.config import RiskConfig
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.strategies.bar_strategy import BarStrategy, BarStrategyConfig
 from trading.strategies.strategy import Strategy
+from trading.values import NANOS_PER_SECOND, ZERO
 
+__all__ = [
+    "Assumptions",
+    "Blueprint",
+    "ExecutionPlan",
+    "FeedPlan",
+    "ForecastPlan",
+    "ReplayPlan",
+    "StrategyPlan",
+    "VenuePlan",
+    "build",
+    "exchange_of",
+    "risk_key",
+]
 
-class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One running strategy.
-
-    Attributes
-    ----------
-    capital : Decimal
-        Fraction of the account's initial cash.
-    forecaster : str
-        Name of the forecaster of a strategy that needs forecasts: an installed one, or a model `nhits@3`.
-    signals : mapping of kind to source
-        Published facts that it reads, see `trading.forecasting.informed.live_strategy`.
-    """
-
-    strategy_id: StrategyId
-    kind: str
-    capital: Decimal
-    params: Mapping[str, Any] = {}
-    forecaster: str = DEFAULT
-    signals: Mapping[str, str] = {}
-
-
-class ForecastPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One source of forecasts; its facts go to `signals:<name>`.
-
-    Attributes
-    ----------
-    model : str
-        `nhits@3`; for a service also `nhits@champion`.
-    url : str
-        Forecasting service to ask; empty runs the model beside the source.
-    input_size : int
-        Bars that the model reads.
-    trained_until : int
-        Close of the last bar that the model was trained on (ns UTC).
-    expected : Expectations
-        What its training lets expect of it, see `actors.models.in_service`.
-    """
-
-    name: str
-    model: str
-    input_size: int
-    trained_until: int = 0
-    url: str = ""
-    horizon_bars: int = 5
-    valid_bars: int = 1
-    timeout_ns: int = 1_000_000_000
-    expected: Expectations = Expectations()
-
-
-class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is replayed: the last `days` slices of `source`, `pace_ns` apart (0: no waiting)."""
-
-    source: str
-    symbols: tuple[str, ...]
-    days: int
-    pace_ns: int
-    settle_timeout_ns: int
-
-
-class Assumptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the simulated exchange assumes."""
-
-    liquidity: Liquidity = Liquidity()
-    fees: Fees = Fees()
-    slippage: Slippage = Slippage()
-    latency: Latency = Latency()
-    buying_power: BuyingPower = BuyingPower()
-    faults: FaultPlan | None = None
+REAL_SUBMIT_TIMEOUT_NS = 10 * NANOS_PER_SECOND
+REAL_QUERY_TIMEOUT_NS = 10 * NANOS_PER_SECOND
+REAL_MASS_STATUS_TIMEOUT_NS = 30 * NANOS_PER_SECOND
+"""A real venue is far away, pages its answers, and makes its clients wait when they ask too often."""
 
 
 class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
-    """One account at the paper venue, trading a replay with some strategies.
+    """One account, traded by some strategies: at the paper venue on a replay, or at a real one on its data.
 
     Attributes
     ----------
+    initial_cash : Decimal
+        Of a paper account; a real one opens with what the venue says.
+    replay, feed : ReplayPlan, FeedPlan or None
+        Exactly one of them.
+    capital : Decimal or None
+        What the strategies share, in account currency; None: the initial cash.
+    venues : mapping of Venue to VenuePlan
+        How venues are reached; one that is not in it is the installed one of that name, without options.
+    is_live : bool
+        Real money: every gate was passed.
+    capabilities : VenueCapabilities or None
+        Of the real venue, as its adapter says with these options; None: the venue itself is asked.
+    cash_tolerance : Decimal
+        Cash that may differ from the venue's without being a mismatch, in account currency.
     listed : tuple of Instrument
         What the venue lists; empty lists the symbols of the replay, as stocks.
     max_silence_ns : int
@@ -134,14 +105,22 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
         For limits on sectors; of the instruments that are not `listed`.
     forecasts : tuple of ForecastPlan
         Sources of forecasts that run beside the strategies.
+    execution : ExecutionPlan or None
+        The desk for large orders.
     models : ModelAccess
         Where forecasting models are, and how they are run.
     """
 
     account_id: AccountId
-    initial_cash: Decimal
-    replay: ReplayPlan
+    initial_cash: Decimal = ZERO
+    replay: ReplayPlan | None = None
+    feed: FeedPlan | None = None
+    capital: Decimal | None = None
     strategies: tuple[StrategyPlan, ...]
+    venues: Mapping[Venue, VenuePlan] = {}
+    is_live: bool = False
+    capabilities: VenueCapabilities | None = None
+    cash_tolerance: Decimal = ZERO
     limits: RiskLimits = RiskLimits()
     assumptions: Assumptions = Assumptions()
     venue: Venue = Venue("paper")
@@ -151,16 +130,50 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     hours: MarketHours = ALWAYS_OPEN
     sectors: Mapping[str, str] = {}
     forecasts: tuple[ForecastPlan, ...] = ()
+    execution: ExecutionPlan | None = None
     models: ModelAccess = ModelAccess()
+
+    def __post_init__(self) -> None:
+        if (self.replay is None) == (self.feed is None):
+            raise ValueError("a blueprint has either a replay or a feed")
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
+        symbols = () if self.replay is None else self.replay.symbols
         return self.listed or tuple(
             Instrument(
                 instrument_id=instrument_id(symbol, LISTING), sector=self.sectors.get(symbol, "")
             )
-            for symbol in self.replay.symbols
+            for symbol in symbols
         )
+
+    @property
+    def budget(self) -> Decimal:
+        """What the strategies share, in account currency."""
+        return self.initial_cash if self.capital is None else self.capital
+
+    @property
+    def history(self) -> MachineName:
+        """Who answers `RequestBars`."""
+        return self.name("replay" if self.feed is None else "market")
+
+    @property
+    def market(self) -> MachineName:
+        """Who publishes what the feed guards."""
+        return self.name("exchange" if self.feed is None else "market")
+
+    def venue_plan(self, venue: Venue) -> VenuePlan:
+        return self.venues.get(venue) or VenuePlan(adapter=venue)
+
+    def profile(self, venue: Venue) -> VenueProfile:
+        """Return what is known of a venue in advance.
+
+        Raises
+        ------
+        ConfigError
+            If it is not installed.
+        """
+        return venue_profile(self.venue_plan(venue).adapter)
 
     @property
     def instruments_by_id(self) -> dict[InstrumentId, Instrument]:
@@ -180,11 +193,18 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
 
     def machines(self) -> tuple[MachineName, ...]:
         """Return the addresses of all machines."""
-        kinds = ("exchange", "ledger", "broker", "risk", "book", "feed", "replay")
+        kinds = _SIMULATED if self.feed is None else _REAL
         single = tuple(self.name(kind) for kind in kinds)
+        if self.execution is not None:
+            single += (machine_name("execution", self.execution.name),)
         forecasts = tuple(machine_name("forecast", each.name) for each in self.forecasts)
         strategies = tuple(machine_name("strategy", each.strategy_id) for each in self.strategies)
         return single + forecasts + strategies
+
+
+_ALWAYS = ("ledger", "broker", "risk", "book", "feed")
+_SIMULATED = ("exchange", *_ALWAYS, "replay")
+_REAL = (*_ALWAYS, "market")
 
 
 def risk_key(secret: bytes) -> bytes:
@@ -244,15 +264,18 @@ def build(
         source = sources[name]
         return lambda: _forecast_source(blueprint, source)
     if kind == "replay":
+        assert blueprint.replay is not None
         prices = table or load_prices(blueprint.replay.source, blueprint.replay.symbols)
         return lambda: _replay(blueprint, prices)
     return {
         "exchange": lambda: _exchange(blueprint),
+        "market": lambda: _market(blueprint),
         "feed": lambda: _feed(blueprint),
         "book": lambda: _book(blueprint),
         "risk": lambda: _risk(blueprint, secret),
         "broker": lambda: _broker(blueprint, secret),
         "ledger": lambda: _ledger(blueprint),
+        "execution": lambda: _execution(blueprint),
     }[kind]
 
 
@@ -264,6 +287,7 @@ def _exchange(blueprint: Blueprint) -> Machine:
 
 def _replay(blueprint: Blueprint, table: PriceTable) -> Machine:
     plan = blueprint.replay
+    assert plan is not None
     return Replay(
         blueprint.name("replay"),
         table,
@@ -275,13 +299,30 @@ def _replay(blueprint: Blueprint, table: PriceTable) -> Machine:
     )
 
 
+def _market(blueprint: Blueprint) -> Machine:
+    plan = blueprint.feed
+    assert plan is not None
+    return MarketGateway(
+        GatewayConfig(
+            venue=blueprint.venue,
+            instruments=blueprint.instruments,
+            kinds=plan.kinds,
+            bar_interval_ns=plan.bar_interval_ns,
+            bars_from=plan.bars_from,
+            history_bars=plan.history_bars,
+            max_silence_ns=blueprint.max_silence_ns,
+        )
+    )
+
+
 def _feed(blueprint: Blueprint) -> Machine:
     return DataGuard(
         GuardConfig(
             venue=blueprint.venue,
-            source=blueprint.name("exchange"),
+            source=blueprint.market,
             instruments=frozenset(blueprint.instruments_by_id),
             max_silence_ns=blueprint.max_silence_ns,
+            is_replay=blueprint.feed is None,
         )
     )
 
@@ -302,9 +343,9 @@ def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | No
             strategy_id=plan.strategy_id,
             venue=blueprint.venue,
             account_id=blueprint.account_id,
-            capital=plan.capital * blueprint.initial_cash,
+            capital=plan.capital * blueprint.budget,
             instruments=blueprint.instruments,
-            history=blueprint.name("replay"),
+            history=blueprint.history,
             signals=signals,
             forecaster=plan.forecaster if isinstance(ready, Informed) else "",
         ),
@@ -318,7 +359,7 @@ def _forecast_source(blueprint: Blueprint, plan: ForecastPlan) -> Machine:
             source=plan.name,
             venue=blueprint.venue,
             instruments=tuple(blueprint.instruments_by_id),
-            history=blueprint.name("replay"),
+            history=blueprint.history,
             model=plan.model,
             input_size=plan.input_size,
             horizon_bars=plan.horizon_bars,
@@ -341,21 +382,44 @@ def _risk(blueprint: Blueprint, secret: bytes) -> Machine:
             key=risk_key(secret),
             initial_cash=blueprint.initial_cash,
             hours=blueprint.hours,
-            history=blueprint.name("replay"),
+            history=blueprint.history,
         )
     )
 
 
+def _execution(blueprint: Blueprint) -> Machine:
+    plan = blueprint.execution
+    assert plan is not None
+    account = DeskAccount(
+        venue=blueprint.venue,
+        account_id=blueprint.account_id,
+        instruments=blueprint.instruments,
+        fees=plan.fees,
+    )
+    return ExecutionDesk(ExecutionDeskConfig(name=plan.name, accounts=(account,)))
+
+
 def _broker(blueprint: Blueprint, secret: bytes) -> Machine:
+    config = BrokerConfig(
+        venue=blueprint.venue,
+        account_id=blueprint.account_id,
+        initial_cash=blueprint.initial_cash,
+        risk=blueprint.name("risk"),
+        risk_key=risk_key(secret),
+        reconcile_interval_ns=blueprint.reconcile_interval_ns,
+    )
+    if blueprint.feed is None:
+        return Broker(msgspec.structs.replace(config, watermark_to=blueprint.name("replay")))
     return Broker(
-        BrokerConfig(
-            venue=blueprint.venue,
-            account_id=blueprint.account_id,
-            initial_cash=blueprint.initial_cash,
-            risk=blueprint.name("risk"),
-            risk_key=risk_key(secret),
-            watermark_to=blueprint.name("replay"),
-            reconcile_interval_ns=blueprint.reconcile_interval_ns,
+        msgspec.structs.replace(
+            config,
+            submit_timeout_ns=REAL_SUBMIT_TIMEOUT_NS,
+            query_timeout_ns=REAL_QUERY_TIMEOUT_NS,
+            mass_status_timeout_ns=REAL_MASS_STATUS_TIMEOUT_NS,
+            capabilities=blueprint.capabilities,
+            instruments=blueprint.instruments_by_id,
+            opens_account=True,
+            cash_tolerance=blueprint.cash_tolerance,
         )
     )
 
@@ -368,8 +432,7 @@ def _ledger(blueprint: Blueprint) -> Machine:
             initial_cash=blueprint.initial_cash,
             instruments=blueprint.instruments,
             capital={
-                plan.strategy_id: plan.capital * blueprint.initial_cash
-                for plan in blueprint.strategies
+                plan.strategy_id: plan.capital * blueprint.budget for plan in blueprint.strategies
             },
         )
     )

@@ -12,7 +12,7 @@ from actors.blueprint import Blueprint, exchange_of
 from actors.journal.journal import Journal
 from trading.broker.record import AccountRecord
 from trading.codec import decode
-from trading.commands import SubmitOrder
+from trading.commands import SubmitOrder, SubmitOrderList
 from trading.events import Event
 from trading.exchange.exchange import SimulatedExchange
 from trading.identifiers import (
@@ -85,10 +85,12 @@ def compare(
     )
 
 
+_SUBMISSIONS = frozenset({SubmitOrder.__name__, SubmitOrderList.__name__})
+
+
 def _repeated_submissions(exchange: SimulatedExchange, account_id: AccountId) -> int:
     return sum(
-        sum(r.kind == SubmitOrder.__name__ for r in exchange.requests_for(order.client_order_id))
-        - 1
+        sum(r.kind in _SUBMISSIONS for r in exchange.requests_for(order.client_order_id)) - 1
         for order in exchange.orders(account_id)
     )
 

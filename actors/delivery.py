@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from actors.bus import wire
 from actors.bus.wire import HostAddress
 from actors.bus.zmq import ZmqBus
+from actors.feed_sessions import FeedSessions
 from actors.forecast_sessions import ForecastSessions
 from actors.latency import LatencyWindow
 from actors.runner import (
@@ -26,7 +27,7 @@ from actors.runner import (
 from actors.venue_sessions import VenueSessions
 from trading.codec import decode, encode
 from trading.commands import SubmitOrder, VenueRequest
-from trading.effects import AskModel, CallVenue, Publish, Reply, ReportModel, Send
+from trading.effects import AskFeed, AskModel, CallVenue, Publish, Reply, ReportModel, Send
 from trading.identifiers import MachineName, StreamName
 from trading.outcomes import SubmitAcknowledged
 from trading.reports import FillReport
@@ -71,12 +72,14 @@ class Deliveries:
         latency: LatencyWindow,
         drill: Drill,
         models: ForecastSessions | None = None,
+        feeds: FeedSessions | None = None,
     ) -> None:
         self._bus = bus
         self._runner = runner
         runner.emit_to(self._perform)
         self._venues = venues
         self._models = models
+        self._feeds = feeds
         self._latency = latency
         self._drill = drill
         self._from_outside: deque[Command] = deque()
@@ -91,13 +94,15 @@ class Deliveries:
         self._venues.set_routes(routes)
 
     def start(self) -> None:
-        """Listen, open the models, restore the machines, let them act, and open the venues."""
+        """Listen, open models and feeds, restore the machines, let them act, and open the venues."""
         for topic in sorted(self._runner.topics()):
             self._bus.subscribe(topic)
         for stream in sorted(self._runner.followed()):
             self._bus.subscribe(f"{FACT_TOPIC}{stream}")
         if self._models is not None:
             self._models.start(self._arrived)
+        if self._feeds is not None:
+            self._feeds.start(self._bus.wake)
         self._runner.start(time.time_ns())
         self._venues.start(self._arrived)
 
@@ -110,7 +115,7 @@ class Deliveries:
             If a machine here lost its lease.
         """
         wait_s = min(longest_s, max(0.0, (self._runner.next_due() - time.time_ns()) / 1e9))
-        arrived = self._bus.poll(0.0 if self._from_outside else wait_s)
+        arrived = self._bus.poll(0.0 if self._has_arrivals else wait_s)
         inbound: list[Inbound] = []
         tokens: list[wire.Token] = []
         for item in arrived:
@@ -119,6 +124,8 @@ class Deliveries:
                 inbound.append(translated)
         while self._from_outside:
             inbound.append(self._drilled(self._from_outside.popleft()))
+        if self._feeds is not None:
+            inbound += self._feeds.take()
         if inbound:
             self.handle(inbound)
         for token in tokens:
@@ -134,10 +141,16 @@ class Deliveries:
         self._venues.close()
         if self._models is not None:
             self._models.close()
+        if self._feeds is not None:
+            self._feeds.close()
         self._bus.close()
         self._runner.close()
 
     # -- in
+
+    @property
+    def _has_arrivals(self) -> bool:
+        return bool(self._from_outside) or (self._feeds is not None and self._feeds.is_waiting)
 
     def _arrived(self, command: Command) -> None:
         """A venue or a model said something (called from their threads)."""
@@ -194,6 +207,18 @@ class Deliveries:
                 self._bus.send(machine, to, encode(message))
             case Publish(topic, message):
                 self._bus.publish(topic, encode(message))
+            case Reply(request, outcome):
+                token = self._requests.pop(request.request_id, None)
+                if token is not None:
+                    self._bus.reply(token, encode(outcome))
+            case _:
+                self._ask(machine, effect)
+
+    def _ask(
+        self, machine: MachineName, effect: CallVenue | AskModel | ReportModel | AskFeed
+    ) -> None:
+        """Hand a question to the threads that talk to the outside."""
+        match effect:
             case CallVenue(body, timeout_ns):
                 if isinstance(body, SubmitOrder):
                     self._drill.passes("before_send")
@@ -206,10 +231,9 @@ class Deliveries:
             case ReportModel():
                 assert self._models is not None, f"{machine} reports, and there is no model"
                 self._models.report(machine, effect)
-            case Reply(request, outcome):
-                token = self._requests.pop(request.request_id, None)
-                if token is not None:
-                    self._bus.reply(token, encode(outcome))
+            case AskFeed():
+                assert self._feeds is not None, f"{machine} asks, and there is no feed"
+                self._feeds.ask(machine, effect)
 
 
 def _fact(topic: str, payload: bytes) -> Fact:

@@ -22,6 +22,7 @@ from actors.blueprint import build
 from actors.bus.wire import HostAddress
 from actors.bus.zmq import ZmqBus
 from actors.delivery import Deliveries, Drill, FencedOff
+from actors.feed_sessions import FeedSessions
 from actors.forecast_sessions import ForecastSessions
 from actors.journal.open import open_journal
 from actors.latency import LatencyWindow
@@ -78,9 +79,12 @@ class Host:
         self._runner = Runner(factories, journal, holder=f"{assignment.name}/{os.getpid()}")
         venues = VenueSessions(assignment.blueprint, secret, assignment.machines)
         models = ForecastSessions(assignment.blueprint, assignment.machines)
+        feeds = FeedSessions(assignment.blueprint, secret, assignment.machines)
         is_first_life = assignment.restarts == 0
         drill = Drill(surroundings.drills.get(assignment.name, {}) if is_first_life else {})
-        self._deliveries = Deliveries(self._bus, self._runner, venues, self._latency, drill, models)
+        self._deliveries = Deliveries(
+            self._bus, self._runner, venues, self._latency, drill, models, feeds
+        )
         return self._address
 
     @ray.method  # type: ignore[untyped-decorator]

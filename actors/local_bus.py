@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from actors.feed_calls import ask_failed
 from actors.forecast_calls import failed
 from actors.runner import (
     Command,
@@ -27,7 +28,7 @@ from actors.runner import (
 from actors.simulation.memory_journal import SimulatedCrash
 from actors.venue_calls import not_sent, outcome_unknown
 from trading.commands import VenueRequest
-from trading.effects import AskModel, CallVenue, Publish, Reply, ReportModel, Send
+from trading.effects import AskFeed, AskModel, CallVenue, Publish, Reply, ReportModel, Send
 from trading.errors import JournalUnavailable
 from trading.identifiers import MachineName, machine_kind, machine_name
 from trading.machine import Machine
@@ -42,7 +43,7 @@ class Faults(Protocol):
     """What goes wrong. Asked at every point where the real world could fail."""
 
     def delay_ns(self, kind: str) -> int:
-        """Transit time of one message of kind `command`, `publish`, `fact`, `venue`, `report`, `model`."""
+        """Time that a `command`, `publish`, `fact`, `venue`, `report`, `model` or `feed` message takes."""
 
     def is_lost(self, kind: str) -> bool: ...
 
@@ -134,6 +135,8 @@ class LocalBus:
         """Sees every command that is sent; for tests that repeat or alter one."""
         self.answer: Callable[[AskModel, int], Outcome] = _no_model
         """What the model of a forecast source says, by the question and the time of the answer."""
+        self.feed: Callable[[MachineName, AskFeed, int], Outcome] = _no_feed
+        """What the venue of a market gateway says, by gateway, question and the time of the answer."""
         self.on_report: Callable[[ReportModel], None] | None = None
         """Sees every report on a model; there is no registry here."""
 
@@ -353,7 +356,9 @@ class LocalBus:
             case CallVenue():
                 self._call(host, machine, effect)
             case AskModel():
-                self._ask(host, machine, effect)
+                self._ask(host, machine, effect, lambda: self.answer(effect, self.now))
+            case AskFeed():
+                self._ask(host, machine, effect, lambda: self.feed(machine, effect, self.now))
             case ReportModel():
                 if self.on_report is not None:
                     self.on_report(effect)
@@ -404,20 +409,24 @@ class LocalBus:
             lambda: self._arrive(host, item) if host.life == life else None,
         )
 
-    def _ask(self, host: _Host, machine: MachineName, ask: AskModel) -> None:
-        """A model that is lost, or slower than the time-out, is given up; a dead host hears nothing."""
-        life, takes = host.life, self.faults.delay_ns("model")
-        is_given_up = self.faults.is_lost("model") or takes >= ask.timeout_ns
+    def _ask(
+        self,
+        host: _Host,
+        machine: MachineName,
+        ask: AskModel | AskFeed,
+        answer: Callable[[], Outcome],
+    ) -> None:
+        """What is lost, or slower than the time-out, is given up; a dead host hears nothing."""
+        kind = "model" if isinstance(ask, AskModel) else "feed"
+        life, takes = host.life, self.faults.delay_ns(kind)
+        is_given_up = self.faults.is_lost(kind) or takes >= ask.timeout_ns
 
         def arrive() -> None:
-            if host.life != life:
-                return
-            outcome = (
-                failed(ask, "no answer in time", self.now)
-                if is_given_up
-                else self.answer(ask, self.now)
-            )
-            self._arrive(host, Command(machine, outcome))
+            if host.life == life:
+                outcome = (
+                    _unanswered(ask, "no answer in time", self.now) if is_given_up else answer()
+                )
+                self._arrive(host, Command(machine, outcome))
 
         self.at(self.now + (ask.timeout_ns if is_given_up else takes), arrive)
 
@@ -473,3 +482,11 @@ class LocalBus:
 
 def _no_model(ask: AskModel, now: int) -> Outcome:
     return failed(ask, "there is no model", now)
+
+
+def _no_feed(machine: MachineName, ask: AskFeed, now: int) -> Outcome:
+    return ask_failed(ask, f"{machine} has no venue", now)
+
+
+def _unanswered(ask: AskModel | AskFeed, reason: str, now: int) -> Outcome:
+    return failed(ask, reason, now) if isinstance(ask, AskModel) else ask_failed(ask, reason, now)

@@ -20,6 +20,7 @@ from trading.codec import decode, encode
 from trading.effects import (
     Append,
     AppendShared,
+    AskFeed,
     AskModel,
     CallVenue,
     CancelTimer,
@@ -69,7 +70,7 @@ class LinkChanged(msgspec.Struct, frozen=True):
     is_up: bool
 
 
-Outgoing = Send | Publish | CallVenue | AskModel | ReportModel | Reply
+Outgoing = Send | Publish | CallVenue | AskModel | ReportModel | AskFeed | Reply
 """Effects that the host performs outside of the runner."""
 
 Inbound = Command | Fact | Published | LinkChanged
@@ -362,7 +363,9 @@ class Runner:
         elif type(effect) is AppendShared:
             self._append_shared(effect)
         else:
-            assert isinstance(effect, CallVenue | AskModel | ReportModel | Reply), "see `_sort`"
+            assert isinstance(effect, CallVenue | AskModel | ReportModel | AskFeed | Reply), (
+                "see `_sort`"
+            )
             self._emit(Out(cell.name, effect))
 
     def _append_shared(self, effect: AppendShared) -> None:

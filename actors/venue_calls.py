@@ -1,6 +1,6 @@
 """One venue call from start to outcome: whatever the venue does, exactly one `Outcome` comes of it.
 
-| what the port did | submit | cancel, replace | cancel all, queries |
+| what the port did | submit (one, list) | cancel, replace | cancel all, queries |
 |---|---|---|---|
 | returned | Acknowledged | Acknowledged | Acknowledged, the answer |
 | `VenueRefused` | Refused | Refused | QueryFailed |
@@ -21,8 +21,10 @@ from trading.commands import (
     QueryOrder,
     ReplaceOrder,
     SubmitOrder,
+    SubmitOrderList,
 )
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
+from trading.identifiers import ClientOrderId, VenueOrderId
 from trading.outcomes import (
     CancelAcknowledged,
     CancelAllAcknowledged,
@@ -36,13 +38,25 @@ from trading.outcomes import (
     ReplaceOutcomeUnknown,
     ReplaceRefused,
     SubmitAcknowledged,
+    SubmitListAcknowledged,
+    SubmitListNotSent,
+    SubmitListOutcomeUnknown,
+    SubmitListRefused,
     SubmitNotSent,
     SubmitOutcomeUnknown,
     SubmitRefused,
 )
 from trading.ports import VenuePort
 
-CallBody = SubmitOrder | CancelOrder | ReplaceOrder | CancelAllOrders | QueryOrder | QueryMassStatus
+CallBody = (
+    SubmitOrder
+    | SubmitOrderList
+    | CancelOrder
+    | ReplaceOrder
+    | CancelAllOrders
+    | QueryOrder
+    | QueryMassStatus
+)
 
 
 async def call_venue(
@@ -88,6 +102,8 @@ async def _perform(port: VenuePort, body: CallBody, now: Callable[[], int]) -> O
             return SubmitAcknowledged(
                 **_stamps(body, now()), client_order_id=key, venue_order_id=order_id
             )
+        case SubmitOrderList():
+            return _listed(body, await port.submit_list(body), now())
         case CancelOrder(client_order_id=key):
             await port.cancel(body)
             return CancelAcknowledged(**_stamps(body, now()), client_order_id=key)
@@ -111,6 +127,9 @@ def refused(body: CallBody, code: str, reason: str, now: int) -> Outcome:
     match body:
         case SubmitOrder(client_order_id=key):
             return SubmitRefused(**stamps, client_order_id=key, code=code, reason=reason)
+        case SubmitOrderList():
+            keys = _keys(body)
+            return SubmitListRefused(**stamps, client_order_ids=keys, code=code, reason=reason)
         case CancelOrder(client_order_id=key):
             return CancelRefused(**stamps, client_order_id=key, code=code, reason=reason)
         case ReplaceOrder(client_order_id=key):
@@ -124,9 +143,11 @@ def not_sent(body: CallBody, reason: str, now: int) -> Outcome:
 
     Only a submission needs to know that; everything else may be asked again anyway.
     """
+    stamps = _stamps(body, now)
     if isinstance(body, SubmitOrder):
-        stamps = _stamps(body, now)
         return SubmitNotSent(**stamps, client_order_id=body.client_order_id, reason=reason)
+    if isinstance(body, SubmitOrderList):
+        return SubmitListNotSent(**stamps, client_order_ids=_keys(body), reason=reason)
     return outcome_unknown(body, reason, now)
 
 
@@ -136,12 +157,29 @@ def outcome_unknown(body: CallBody, reason: str, now: int) -> Outcome:
     match body:
         case SubmitOrder(client_order_id=key):
             return SubmitOutcomeUnknown(**stamps, client_order_id=key, reason=reason)
+        case SubmitOrderList():
+            return SubmitListOutcomeUnknown(**stamps, client_order_ids=_keys(body), reason=reason)
         case CancelOrder(client_order_id=key):
             return CancelOutcomeUnknown(**stamps, client_order_id=key, reason=reason)
         case ReplaceOrder(client_order_id=key):
             return ReplaceOutcomeUnknown(**stamps, client_order_id=key, reason=reason)
         case CancelAllOrders() | QueryOrder() | QueryMassStatus():
             return _query_failed(body, reason, now)
+
+
+def _listed(body: SubmitOrderList, order_ids: tuple[VenueOrderId, ...], now: int) -> Outcome:
+    """Return what an adapter's answer about a list means: an id for each order, or it knows nothing."""
+    keys = _keys(body)
+    if len(order_ids) != len(keys):
+        reason = f"the adapter answered with {len(order_ids)} ids for {len(keys)} orders"
+        return outcome_unknown(body, reason, now)
+    return SubmitListAcknowledged(
+        **_stamps(body, now), client_order_ids=keys, venue_order_ids=order_ids
+    )
+
+
+def _keys(body: SubmitOrderList) -> tuple[ClientOrderId, ...]:
+    return tuple(order.client_order_id for order in body.orders)
 
 
 def _query_failed(

@@ -15,14 +15,16 @@ from actors.blueprint import Blueprint
 from actors.bus.wire import HostAddress
 from actors.runner import Command
 from actors.venue_calls import CallBody, call_venue
-from actors.venues.opening import open_venue
+from actors.venue_settings import open_execution
+from actors.venues.credentials import without_credentials
 from trading.identifiers import MachineName, machine_kind
 from trading.messages import Message
+from trading.outcomes import VenueDisconnected
 from trading.ports import VenuePort
 
 log = logging.getLogger(__name__)
 
-CLOSE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 5.0
 
 
 class VenueSessions:
@@ -33,7 +35,7 @@ class VenueSessions:
     ) -> None:
         self._on_command: Callable[[Command], None] | None = None
         self._ports: dict[MachineName, VenuePort] = {
-            machine: open_venue(blueprint.venue, blueprint.account_id, secret)
+            machine: open_execution(blueprint, secret)
             for machine in machines
             if machine_kind(machine) == "broker"
         }
@@ -107,7 +109,14 @@ class VenueSessions:
         def arrived(message: Message) -> None:
             self._tell(machine, message)
 
-        await self._ports[machine].connect(arrived)
+        try:
+            await self._ports[machine].connect(arrived)
+        except Exception as error:
+            # An adapter keeps trying by itself; one that raises has given up, and its broker must know.
+            log.exception("%s: the connection to the venue cannot be opened", machine)
+            now = time.time_ns()
+            reason = f"the connection cannot be opened: {error}"
+            arrived(VenueDisconnected(ts_event=now, ts_init=now, reason=reason, is_final=True))
 
     async def _call(self, machine: MachineName, body: CallBody, timeout_s: float) -> None:
         outcome = await call_venue(self._ports[machine], body, timeout_s, time.time_ns)
@@ -115,10 +124,13 @@ class VenueSessions:
 
     def _tell(self, machine: MachineName, message: Message) -> None:
         assert self._on_command is not None
-        self._on_command(Command(machine, message))
+        self._on_command(Command(machine, without_credentials(message)))
 
     async def _disconnect_all(self) -> None:
         for task in self._running:
             task.cancel()
-        for port in self._ports.values():
-            await port.disconnect()
+        for machine, port in self._ports.items():
+            try:
+                await port.disconnect()
+            except Exception as error:  # the others must be closed all the same
+                log.warning("%s: the connection did not close: %s", machine, error)

@@ -1,12 +1,15 @@
 """A running cluster, seen and steered from outside: the one place where people's tools meet Ray."""
 
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from actors.assignment import HostReport
+from actors.blueprint import Blueprint
 from actors.check import compare
 from actors.journal.open import open_journal
+from actors.venues.credentials import remove_credentials
 from cluster import ray_runtime
 from cluster.config import Config
 from cluster.refusals import RefusalReader
@@ -19,13 +22,12 @@ from cluster.view import (
     LatencyView,
     Percentiles,
     VenueKillReport,
+    VenueView,
 )
 from trading.codec import encode
 from trading.errors import ClusterUnreachable
 from trading.events import KillSwitchReset, KillSwitchTripped
-from trading.identifiers import (
-    kill_stream,
-)
+from trading.identifiers import MachineName, kill_stream
 from trading.messages import Message
 from trading.values import NANOS_PER_SECOND
 
@@ -93,12 +95,12 @@ class RayClusterView:
             (r.latency_us for _, r in reports if r and blueprint.name("broker") in r.views), {}
         )
         finished = bool(replay.get("finished", False))
-        pace_ns = blueprint.replay.pace_ns
+        pace_ns = 0 if blueprint.replay is None else blueprint.replay.pace_ns
         return ClusterSnapshot(
             name=self._plan.name,
             mode=self._plan.mode,
             pace=NANOS_PER_SECOND / pace_ns if pace_ns else 0.0,
-            clock_ns=int(replay.get("clock", 0)),
+            clock_ns=_clock(blueprint, machines),
             sequence=int(replay.get("sequence", 0)),
             first=int(replay.get("first", 0)),
             last=int(replay.get("last", 0)),
@@ -111,6 +113,7 @@ class RayClusterView:
             seconds=Durations(start=self._start_s, run=time.monotonic() - self._running_since),
             check=self._check(machines) if finished else None,
             refusals=self._refusals.poll(),
+            venue=None if blueprint.feed is None else venue_view(blueprint, machines),
         )
 
     def kill(self, *, reason: str, flatten: bool) -> list[VenueKillReport]:
@@ -150,6 +153,7 @@ class RayClusterView:
         except self._ray.exceptions.RayError as error:
             raise ClusterUnreachable(f"the supervisor did not stop its hosts: {error}") from error
         finally:
+            remove_credentials(self._plan.credentials_files)
             self._journal.close()
             self._ray.kill(self._supervisor, no_restart=True)
             if self._owns_ray:
@@ -203,6 +207,43 @@ class RayClusterView:
             position_difference=Decimal(found.position_difference),
             cash_difference=Decimal(found.cash_difference),
         )
+
+
+def venue_view(
+    blueprint: Blueprint, machines: Mapping[MachineName, Mapping[str, Any]]
+) -> VenueView:
+    """Return what broker and feed say of their venue; both may be down."""
+    broker = machines.get(blueprint.name("broker"))
+    if broker is None:
+        return VenueView(name=blueprint.venue, reason="the broker is down")
+    down = broker["disconnection"] or {"reason": "", "is_final": False}
+    differences = [each["subject"] for each in broker["mismatches"]] + broker["contradictions"]
+    return VenueView(
+        name=blueprint.venue,
+        is_connected=broker["is_connected"],
+        is_ready=broker["is_ready"],
+        refusal=down["reason"] if down["is_final"] else "",
+        reason=down["reason"] or "; ".join(differences),
+        skew_ms=broker["clock"]["skew_ms"],
+        feed_problem=_feed_problem(blueprint, machines),
+    )
+
+
+def _feed_problem(blueprint: Blueprint, machines: Mapping[MachineName, Mapping[str, Any]]) -> str:
+    market, feed = machines.get(blueprint.name("market")), machines.get(blueprint.name("feed"))
+    if market is None or feed is None:
+        return "DOWN"
+    if market["given_up"]:
+        return f"REFUSED: {market['reason']}"
+    if not market["connected"]:
+        return f"NOT CONNECTED: {market['reason']}"
+    return "STALE" if feed["stale"] else ""
+
+
+def _clock(blueprint: Blueprint, machines: Mapping[MachineName, Mapping[str, Any]]) -> int:
+    if blueprint.feed is None:
+        return int(machines.get(blueprint.name("replay"), {}).get("clock", 0))
+    return int(machines.get(blueprint.name("feed"), {}).get("newest", 0))
 
 
 def _fields(event: Message) -> dict[str, Any]:

@@ -6,18 +6,29 @@ from decimal import Decimal
 from typing import Any
 
 from actors.assignment import Surroundings
-from actors.blueprint import Assumptions, Blueprint, ForecastPlan, ReplayPlan, StrategyPlan
+from actors.blueprint import (
+    Assumptions,
+    Blueprint,
+    ExecutionPlan,
+    ForecastPlan,
+    ReplayPlan,
+    StrategyPlan,
+)
 from actors.feeds.sources import LISTING, load_prices, symbols_of
 from actors.models.forecaster import ModelAccess, forecasters_of, pinned
 from actors.models.in_service import expectations_of
+from actors.venues.credentials import remove_credentials
 from cluster import ray_runtime
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
 from cluster.config.model import RiskConfig
 from cluster.config.safety import is_loopback
+from cluster.config.venue_checks import is_simulated
 from cluster.logs import set_up_logs
 from cluster.models import model_access
+from cluster.real_venue import at_real_venue, feed_plan
 from cluster.topology import FUSED, ClusterPlan, place
+from cluster.venue_access import VenueAccess, access_of
 from trading.errors import ClusterUnreachable, ConfigError, UsageError
 from trading.exchange.buying_power import BuyingPower
 from trading.exchange.fees import Fees
@@ -28,9 +39,13 @@ from trading.forecasting.informed import live_strategy
 from trading.identifiers import AccountId, InstrumentId, StrategyId, Venue, instrument_id
 from trading.market_hours import ALWAYS_OPEN, MarketHours
 from trading.risk.limits import RiskLimits, SymbolLimits
-from trading.values import NANOS_PER_SECOND
+from trading.routing.quotes import VenueFees
+from trading.values import NANOS_PER_DAY, NANOS_PER_SECOND
 
 START_TIMEOUT_S = 90.0
+SESSIONS_BEFORE_NS = 60 * NANOS_PER_DAY
+SESSIONS_AFTER_NS = 300 * NANOS_PER_DAY
+"""A cluster that runs longer than this has to be started again before; calendars know about a year."""
 
 
 def start(
@@ -63,19 +78,25 @@ def start(
         config.cluster.state_dir / "logs",
         quiet=True,
     )
-    plan = plan_of(config, drills or {})
+    access = access_of(config)
+    plan = plan_of(config, drills or {}, access)
     cluster_secret(config)
+    access.withhold()
     is_ours = ray is None
     if ray is None:
         ray = _connect(config, detached=detached)
     view: RayClusterView | None = None
+    credentials_files: tuple[str, ...] = ()
     try:
+        _require_unused(ray, plan)
+        credentials_files = access.write()
         supervisor = _start_supervisor(ray, plan)
         view = RayClusterView(ray, supervisor, plan, owns_ray=is_ours and not detached)
         problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
         if problem:
             raise ClusterUnreachable(f"the cluster did not start: {problem}")
     except BaseException:  # also Ctrl-C: nothing half-started stays behind
+        remove_credentials(credentials_files)
         _undo(config, view, stop_head=detached and config.cluster.address == "local")
         raise
     view.started(time.monotonic() - began)
@@ -99,17 +120,19 @@ def _connect(config: Config, *, detached: bool) -> Any:
     return ray_runtime.start_local(config)
 
 
-def _start_supervisor(ray: Any, plan: ClusterPlan) -> Any:
-    from cluster.supervisor import Supervisor
-
+def _require_unused(ray: Any, plan: ClusterPlan) -> None:
     try:
         ray.get_actor("supervisor", namespace=plan.namespace)
     except ValueError:
-        pass
-    else:
-        raise UsageError(
-            f"cluster {plan.name!r} runs already; `trader status` shows it, `trader down` ends it."
-        )
+        return
+    raise UsageError(
+        f"cluster {plan.name!r} runs already; `trader status` shows it, `trader down` ends it."
+    )
+
+
+def _start_supervisor(ray: Any, plan: ClusterPlan) -> Any:
+    from cluster.supervisor import Supervisor
+
     return (
         ray.remote(Supervisor)
         .options(
@@ -125,15 +148,21 @@ def _start_supervisor(ray: Any, plan: ClusterPlan) -> Any:
     )
 
 
-def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterPlan:
-    """Return the desired state that `config` describes.
+def plan_of(
+    config: Config,
+    drills: Mapping[str, Mapping[str, int]],
+    access: VenueAccess | None = None,
+) -> ClusterPlan:
+    """Return the desired state that `config` describes. A real venue is asked what its symbols are.
 
     Raises
     ------
     UsageError, DataError, ConfigError, ModelError
         If a strategy, a symbol, a model or the placement is wrong.
+    AuthError, VenueError
+        If a real venue does not let us in, does not know a symbol, or does not answer.
     """
-    blueprint = blueprint_of(config)
+    blueprint = blueprint_of(config, access)
     placement = config.cluster.placement
     if placement == "fused":
         groups: Any = FUSED
@@ -141,15 +170,7 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
         groups = None
     else:
         groups = placement
-    build_forecaster = forecasters_of(blueprint.models)
-    for strategy in blueprint.strategies:
-        live_strategy(
-            strategy.kind,
-            strategy.params,
-            strategy.forecaster,
-            strategy.signals,
-            build_forecaster,
-        )
+    _lookback(blueprint.strategies, blueprint.models)
     return ClusterPlan(
         name=config.cluster.name,
         namespace=namespace_of(config),
@@ -167,27 +188,22 @@ def plan_of(config: Config, drills: Mapping[str, Mapping[str, int]]) -> ClusterP
     )
 
 
-def blueprint_of(config: Config) -> Blueprint:
+def blueprint_of(config: Config, access: VenueAccess | None = None) -> Blueprint:
     """Return what the machines are made from. `nhits@champion` becomes the version that it is now.
 
     Raises
     ------
-    UsageError, DataError, ConfigError, ModelError
-        If a symbol, a forecaster or a model is wrong.
+    UsageError, DataError, ConfigError, ModelError, AuthError, VenueError
+        As `plan_of`.
     """
-    pace = config.data.pace_slices_per_s
     models = model_access(config)
-    return Blueprint(
+    blueprint = Blueprint(
         account_id=AccountId(config.account.account_id),
         venue=Venue(config.account.venue),
         initial_cash=config.account.initial_cash,
-        replay=ReplayPlan(
-            source=config.data.source,
-            symbols=symbols_of(config.data.source, config.data.symbols),
-            days=config.data.days,
-            pace_ns=int(NANOS_PER_SECOND / pace) if pace else 0,
-            settle_timeout_ns=int(config.data.settle_timeout_s * NANOS_PER_SECOND),
-        ),
+        replay=_replay_plan(config) if is_simulated(config) else None,
+        feed=None if is_simulated(config) else feed_plan(config),
+        capital=config.account.capital,
         strategies=tuple(
             StrategyPlan(
                 strategy_id=StrategyId(name),
@@ -204,8 +220,43 @@ def blueprint_of(config: Config) -> Blueprint:
         hours=ALWAYS_OPEN if config.risk.calendar == "none" else _hours(config),
         sectors=config.risk.sectors,
         forecasts=tuple(_forecast_plan(config, models, name) for name in config.forecasts),
+        execution=_execution_plan(config),
         models=models,
     )
+    if blueprint.feed is None:
+        return blueprint
+    looked_back = _lookback(blueprint.strategies, models)
+    needed = max([looked_back, *(each.input_size for each in blueprint.forecasts)])
+    return at_real_venue(config, blueprint, needed, access or access_of(config))
+
+
+def _replay_plan(config: Config) -> ReplayPlan:
+    pace = config.data.pace_slices_per_s
+    return ReplayPlan(
+        source=config.data.source,
+        symbols=symbols_of(config.data.source, config.data.symbols),
+        days=config.data.days,
+        pace_ns=int(NANOS_PER_SECOND / pace) if pace else 0,
+        settle_timeout_ns=int(config.data.settle_timeout_s * NANOS_PER_SECOND),
+    )
+
+
+def _execution_plan(config: Config) -> ExecutionPlan | None:
+    execution = config.execution
+    if execution.desk is None:
+        return None
+    fees = VenueFees(maker_bps=execution.maker_bps, taker_bps=execution.taker_bps)
+    return ExecutionPlan(name=execution.desk, fees=fees)
+
+
+def _lookback(strategies: tuple[StrategyPlan, ...], models: ModelAccess) -> int:
+    """Return how many bars the strategies look back; a strategy that cannot be built is refused here."""
+    build_forecaster = forecasters_of(models)
+    built = (
+        live_strategy(each.kind, each.params, each.forecaster, each.signals, build_forecaster)[0]
+        for each in strategies
+    )
+    return max((strategy.lookback for strategy in built), default=1)
 
 
 def _forecast_plan(config: Config, models: ModelAccess, name: str) -> ForecastPlan:
@@ -292,11 +343,20 @@ def _hours(config: Config) -> MarketHours:
     """
     from actors.storage.calendars import sessions_between
 
-    prices = load_prices(config.data.source, symbols_of(config.data.source, config.data.symbols))
-    found = sessions_between(config.risk.calendar, int(prices.ts[0]), int(prices.ts[-1]))
+    first, last = _covered(config)
+    found = sessions_between(config.risk.calendar, first, last)
     if found is None:
         return ALWAYS_OPEN
     return MarketHours(opens=tuple(found.opens.tolist()), closes=tuple(found.closes.tolist()))
+
+
+def _covered(config: Config) -> tuple[int, int]:
+    """Return the first and the last moment whose sessions are needed (ns UTC)."""
+    if not is_simulated(config):
+        now = time.time_ns()
+        return now - SESSIONS_BEFORE_NS, now + SESSIONS_AFTER_NS
+    prices = load_prices(config.data.source, symbols_of(config.data.source, config.data.symbols))
+    return int(prices.ts[0]), int(prices.ts[-1])
 
 
 def _assumptions(config: Config) -> Assumptions:

@@ -18,13 +18,14 @@ from typing import Any, Literal
 
 import structlog
 
+from actors.venues.credentials import HIDDEN, masked
+
 FIELDS = (
     "ts", "level", "event", "actor", "node_id", "correlation_id", "causation_id", "strategy_id",
     "client_order_id", "venue", "symbol", "seq", "epoch", "latency_us", "reason_code",
 )  # fmt: skip
 """The field set, in the order in which records show them."""
 
-HIDDEN = "[hidden]"
 _SECRET_KEY = re.compile(
     r"secret|token|password|passwd|credential|api_?key|(^|_)key$", re.IGNORECASE
 )
@@ -85,13 +86,18 @@ def set_up_logs(
 
 
 def scrub(_logger: Any, _method: str, record: EventDict) -> EventDict:
-    """Hide values under secret-sounding keys, at any depth, and passwords inside addresses."""
+    """Hide values under secret-sounding keys, at any depth, passwords inside addresses, and credentials."""
     return {key: _clean(key, value) for key, value in record.items()}
 
 
 def without_password(text: str) -> str:
     """Return `text` with the password of every address in it replaced."""
     return _URL_PASSWORD.sub(rf"\g<scheme>:{HIDDEN}@", text)
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` without passwords in addresses and without the credentials that this process knows."""
+    return masked(without_password(text))
 
 
 def _clean(key: str, value: Any) -> Any:
@@ -101,7 +107,7 @@ def _clean(key: str, value: Any) -> Any:
         return {str(inner): _clean(str(inner), item) for inner, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_clean("", item) for item in value]
-    return without_password(value) if isinstance(value, str) else value
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _shared_processors() -> list[Any]:
@@ -172,7 +178,7 @@ def record_crash(error: BaseException) -> Path:
     """
     path = Path.home() / ".local" / "state" / "neural-trader" / "crash.log"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    story = without_password("".join(traceback.format_exception(error)))
+    story = without_secrets("".join(traceback.format_exception(error)))
     with path.open("a", encoding="utf-8") as file:
         file.write(f"{_timestamp()}\n{story}\n")
     return path

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cluster.config.loading import PREFIX
-from cluster.config.model import Config, StrategyConfig
+from cluster.config.model import Config
 from cluster.exit_codes import ExitCode
 from trading.refusals import RefusalCode
 
@@ -56,10 +57,12 @@ def documented_keys() -> Iterator[tuple[str, FieldInfo]]:
 
 def _sections() -> Iterator[tuple[str, type[BaseModel]]]:
     for name, field in Config.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield name, field.annotation
-        else:
-            yield f"{name}.<id>", StrategyConfig
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield name, annotation
+            continue
+        below = next(each for each in reversed(get_args(annotation)) if each is not Ellipsis)
+        yield (f"{name}.<id>" if get_origin(annotation) is dict else f"[{name}]"), below
 
 
 def _section(name: str, model: type[BaseModel]) -> str:
@@ -82,6 +85,8 @@ def _default(field: FieldInfo) -> str:
         return "none"
     if isinstance(value, tuple):
         value = list(value)
+    if isinstance(value, Enum):
+        value = value.value
     return f"`{value}`" if isinstance(value, Decimal) else f"`{json.dumps(value)}`"
 
 
@@ -99,6 +104,8 @@ def _names_of(annotation: Any) -> list[str]:
         return ["table"]
     if hasattr(annotation, "__metadata__"):
         return _names_of(arguments[0])
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return [f'`"{each.value}"`' for each in annotation]
     if arguments:
         return [name for part in arguments for name in _names_of(part)]
     return [_TOML_NAMES[annotation]] if annotation is not type(None) else []
@@ -134,8 +141,9 @@ A value is taken from the first place that has it:
 every mistake (an unknown key with its nearest neighbour), `trader config schema` prints a JSON
 Schema for editors.
 
-Secrets are no part of the configuration: the cluster secret and Ray's token are files in the state
-folder, made on first start, readable by their owner alone. Ray is always started with its token
+Secrets are no part of the configuration: a key that sounds like one is refused. Credentials of venues are
+environment variables, or stand in `.env` (`chmod 600`); see docs/venues/. The cluster secret and Ray's token are
+files in the state folder, made on first start, readable by their owner alone. Ray is always started with its token
 authentication (`RAY_AUTH_MODE=token`; `RAY_AUTH_TOKEN` or `RAY_AUTH_TOKEN_PATH` override the file).
 
 Live money needs all of: `cluster.mode = "live"`, a real venue, `live.confirm_account` equal to

@@ -48,7 +48,8 @@ def report_html(result: RunResult) -> str:
 
 
 def _facts(result: RunResult) -> str:
-    change = float(result.final_equity / result.initial_equity - 1)
+    initial = result.initial_equity
+    change = float(result.final_equity / initial - 1) if initial else 0.0
     latency = result.latency_us.tick_to_order
     return facts(
         [
@@ -67,6 +68,8 @@ def _facts(result: RunResult) -> str:
 
 def _check(result: RunResult) -> str:
     check = result.check
+    if result.venue is not None:
+        return f"<p>{escape(result.venue.verdict)}</p>"
     if check is None:
         return "<p>The ledger was not compared with the exchange in this run.</p>"
     if check.is_clean:
@@ -202,6 +205,10 @@ def _actors(result: RunResult) -> str:
 
 
 def _footer(result: RunResult) -> str:
+    if result.venue is not None:
+        return f"""<footer><p><b>Data and fills:</b> as {escape(result.venue.name)} reported them, in
+{result.config.cluster.mode} mode. Returns and ratios are before taxes; the Sharpe ratio is annualised from daily
+returns without a risk-free rate.</p></footer>"""
     exchange, data = result.config.exchange, result.config.data
     source = (
         "closing prices of 20 S&amp;P 500 stocks, 1990 to 2022, from the skfolio package (BSD-3), "

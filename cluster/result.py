@@ -10,13 +10,27 @@ import msgspec
 from cluster.config import Config
 from cluster.history import History
 from cluster.tables import machine_view
-from cluster.view import ActorView, CheckView, ClusterSnapshot, Durations, LatencyView
-from trading.events import EquityMarked, OrderDenied, OrderEvent, OrderFilled, OrderSubmitted
+from cluster.view import (
+    ActorView,
+    CheckView,
+    ClusterSnapshot,
+    Durations,
+    LatencyView,
+    VenueView,
+)
+from trading.account import EXTERNAL
+from trading.curve import Curve
+from trading.events import (
+    AccountOpened,
+    EquityMarked,
+    OrderDenied,
+    OrderEvent,
+    OrderFilled,
+    OrderSubmitted,
+)
 from trading.identifiers import ClientOrderId, StrategyId, symbol_of
-from trading.ledger import Curve
 from trading.order import Order
-from trading.reconciliation import EXTERNAL
-from trading.values import ZERO, OrderStatus
+from trading.values import NANOS_PER_DAY, ZERO, OrderStatus
 
 
 class StrategyResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +84,10 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         The account at each close.
     positions : tuple of mapping, or None
         What the ledger held at the end, as in its view; None when it was down.
+    check : CheckView or None
+        Ledger against exchange; None at a real venue, and when the ledger was down.
+    venue : VenueView or None
+        How we stood with the real venue at the end; None in a replay.
     """
 
     config: Config
@@ -90,6 +108,14 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     actors: tuple[ActorView, ...]
     seconds: Durations
     report: str = ""
+    venue: VenueView | None = None
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing is lost, doubled or different, as far as that can be known."""
+        if self.venue is not None:
+            return self.venue.is_ready
+        return self.check is not None and self.check.is_clean
 
 
 def result_of(config: Config, snapshot: ClusterSnapshot, history: History) -> RunResult:
@@ -104,13 +130,13 @@ def result_of(config: Config, snapshot: ClusterSnapshot, history: History) -> Ru
     orders = _fold_orders(history)
     fills = _distinct_fills(history)
     refusals = _refusals(history, orders)
-    initial = config.account.initial_cash
-    curve = _curve(initial, marks)
     ledger = machine_view(snapshot, "ledger")
+    initial = _initial_equity(config, history, marks)
+    curve = _curve(initial, marks)
     final = ledger.get("equity", marks[-1].equity if marks else initial)
     return RunResult(
         config=config,
-        days=max(0, snapshot.sequence - snapshot.first + 1) if snapshot.clock_ns else 0,
+        days=_days(snapshot, marks),
         symbols=_symbols(config, snapshot),
         initial_equity=initial,
         final_equity=final,
@@ -128,6 +154,7 @@ def result_of(config: Config, snapshot: ClusterSnapshot, history: History) -> Ru
         latency_us=snapshot.latency_us,
         actors=snapshot.actors,
         seconds=snapshot.seconds,
+        venue=snapshot.venue,
     )
 
 
@@ -151,6 +178,7 @@ def run_summary(result: RunResult) -> dict[str, Any]:
         },
         "orders": msgspec.to_builtins(result.orders),
         "check": check_summary(result.check),
+        "venue": msgspec.to_builtins(result.venue),
         "latency_us": msgspec.to_builtins(result.latency_us),
         "actors": [
             {
@@ -231,6 +259,20 @@ def _count_orders(
     )
 
 
+def _days(snapshot: ClusterSnapshot, marks: list[EquityMarked]) -> int:
+    if snapshot.venue is not None:
+        return len({mark.ts_event // NANOS_PER_DAY for mark in marks})
+    return max(0, snapshot.sequence - snapshot.first + 1) if snapshot.clock_ns else 0
+
+
+def _initial_equity(config: Config, history: History, marks: list[EquityMarked]) -> Decimal:
+    """Return what the account began with: a real one with what the venue said, first of all."""
+    opened = next((fact for fact in history.account if isinstance(fact, AccountOpened)), None)
+    if opened is None:
+        return config.account.initial_cash
+    return marks[0].equity if opened.positions and marks else opened.cash
+
+
 def _curve(start: Decimal, marks: list[EquityMarked]) -> Curve:
     curve = Curve(start)
     for mark in marks:
@@ -253,7 +295,9 @@ def _strategy(
     marks: list[EquityMarked],
     fills: tuple[OrderFilled, ...],
 ) -> StrategyResult:
-    capital = config.strategies[strategy_id].capital * config.account.initial_cash
+    account = config.account
+    budget = account.initial_cash if account.capital is None else account.capital
+    capital = config.strategies[strategy_id].capital * budget
     curve, profits = Curve(capital), []
     for mark in marks:
         profit = next((p for name, p, _ in mark.by_strategy if name == strategy_id), ZERO)

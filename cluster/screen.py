@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cluster import tables
-from cluster.view import ClusterSnapshot
+from cluster.view import ClusterSnapshot, VenueView
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDE, TALL = 110, 34
@@ -116,7 +116,10 @@ def _narrow_body(snapshot: ClusterSnapshot, height: int) -> Layout:
     return body
 
 
-def _header(snapshot: ClusterSnapshot, width: int, equity: Sequence[float]) -> RenderableType:
+def _clock_line(snapshot: ClusterSnapshot) -> RenderableType:
+    """How far a replay is; what a real venue's clock and connection say."""
+    if snapshot.venue is not None:
+        return _venue_line(snapshot, snapshot.venue)
     done = max(0, snapshot.sequence - snapshot.first + 1) if snapshot.clock_ns else 0
     total = max(1, snapshot.last - snapshot.first + 1)
     line = RichTable.grid(expand=True)
@@ -133,10 +136,23 @@ def _header(snapshot: ClusterSnapshot, width: int, equity: Sequence[float]) -> R
         ),
         _pace(snapshot),
     )  # fmt: skip
+    return line
+
+
+def _venue_line(snapshot: ClusterSnapshot, venue: VenueView) -> RenderableType:
+    is_fine = venue.is_ready and not venue.feed_problem
+    return Text.assemble(
+        ("clock ", _DIM), (tables.moment(snapshot.clock_ns), "bold"),
+        (f"  {venue.name} ", _DIM), (venue.summary, _GOOD if is_fine else f"bold {_BAD}"),
+        no_wrap=True, overflow="ellipsis",
+    )  # fmt: skip
+
+
+def _header(snapshot: ClusterSnapshot, width: int, equity: Sequence[float]) -> RenderableType:
     is_stopped = bool(tables.machine_view(snapshot, "broker").get("kill", {}).get("is_latched"))
     return Panel(
         Group(
-            line,
+            _clock_line(snapshot),
             _account_line(snapshot),
             _money_line(snapshot),
             _order_line(snapshot),

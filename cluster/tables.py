@@ -224,6 +224,11 @@ def date(ts: int) -> str:
     return datetime.fromtimestamp(ts / 1e9, UTC).strftime("%Y-%m-%d") if ts else ABSENT
 
 
+def moment(ts: int) -> str:
+    """The UTC day and second of a market time (ns)."""
+    return datetime.fromtimestamp(ts / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S") if ts else ABSENT
+
+
 def _symbol(row: Mapping[str, Any]) -> str:
     return symbol_of(InstrumentId(row.get("instrument_id", ""))) or ABSENT
 

@@ -42,6 +42,10 @@ class Telemetry:
                 self._set(
                     "trading_kill_switch_state", _KILLED[view["kill"]["is_latched"]], broker=machine
                 )
+                self._set("trading_venue_connected", view["is_connected"], broker=machine)
+                if view["clock"]["skew_ms"] is not None:
+                    skew_s = view["clock"]["skew_ms"] / 1e3
+                    self._set("trading_venue_clock_skew_seconds", skew_s, broker=machine)
                 for status, count in view["orders_by_status"].items():
                     self._set("trading_orders", count, broker=machine, status=status)
             case "risk":

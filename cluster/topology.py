@@ -13,8 +13,8 @@ from trading.errors import ConfigError
 from trading.identifiers import MachineName, machine_kind
 
 FUSED = {
-    "market": ("exchange", "replay"),
-    "lane": ("feed", "book", "strategy", "risk"),
+    "market": ("exchange", "replay", "market"),
+    "lane": ("feed", "book", "strategy", "execution", "risk"),
     "forecast": ("forecast",),
     "broker": ("broker",),
     "ledger": ("ledger",),
@@ -22,7 +22,7 @@ FUSED = {
 """Host name -> kinds of machines in it. The order is the order of starting; see `_START_ORDER`."""
 
 _START_ORDER = (
-    "exchange", "ledger", "broker", "risk", "strategy", "forecast", "book", "feed", "replay",
+    "exchange", "ledger", "broker", "risk", "execution", "strategy", "forecast", "book", "feed", "replay", "market",
 )  # fmt: skip
 """Who must listen before who speaks."""
 
@@ -49,6 +49,12 @@ class ClusterPlan:
     surroundings: Surroundings
     spare_hosts: int = 1
     cpus_per_host: float = 0.0
+
+    @property
+    def credentials_files(self) -> tuple[str, ...]:
+        """Private files that must not outlive the cluster."""
+        plans = self.blueprint.venues.values()
+        return tuple(plan.credentials_file for plan in plans if plan.credentials_file)
 
 
 def place(

@@ -96,13 +96,60 @@ class RefusalView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class VenueView(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection to a real venue.
+
+    Attributes
+    ----------
+    is_ready : bool
+        The account was compared with the venue's, and they agree.
+    refusal : str
+        Why the venue does not let us in; nobody tries again until the cluster is started anew.
+    reason : str
+        Why the session was lost, or was not reconciled.
+    skew_ms : float or None
+        The venue's clock minus ours.
+    feed_problem : str
+        What is wrong with the market data: no order leaves; empty when nothing is.
+    """
+
+    name: Venue
+    is_connected: bool = False
+    is_ready: bool = False
+    refusal: str = ""
+    reason: str = ""
+    skew_ms: float | None = None
+    feed_problem: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The state in a few words."""
+        if self.refusal:
+            return f"REFUSED: {self.refusal}"
+        if not self.is_connected:
+            return f"not connected{f': {self.reason}' if self.reason else ''}"
+        if not self.is_ready:
+            return f"connected, not reconciled{f': {self.reason}' if self.reason else ''}"
+        skew = "" if self.skew_ms is None else f", its clock {self.skew_ms:+,.0f} ms"
+        feed = f", market data {self.feed_problem}" if self.feed_problem else ""
+        return f"connected, reconciled{feed}{skew}"
+
+    @property
+    def verdict(self) -> str:
+        """Say whether the account agrees with the venue's, for the end of a run."""
+        if self.is_ready:
+            return f"Check: orders, positions and cash agree with what {self.name} says."
+        return f"Check FAILED: {self.name}: {self.summary}; look there what the account holds."
+
+
 class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One look at everything. The parts are a few milliseconds apart, not one instant.
 
     Attributes
     ----------
     clock_ns : int
-        Replay clock: market time (ns UTC) of the last slice; 0 before the first.
+        Market time (ns UTC): of the last slice of a replay, of the newest data of a real venue; 0 before the
+        first.
     sequence, first, last : int
         Slice now, first and last slice of the replay.
     machines : dict
@@ -113,6 +160,8 @@ class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         Slices per second that the replay aims at; 0 is as fast as possible, None is not known.
     refusals : tuple of RefusalView
         The last refused orders, newest first.
+    venue : VenueView or None
+        The real venue; None in a replay.
     """
 
     name: str = ""
@@ -130,6 +179,7 @@ class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     latency_us: LatencyView = LatencyView()
     seconds: Durations = Durations()
     check: CheckView | None = None
+    venue: VenueView | None = None
 
 
 class VenueKillReport(msgspec.Struct, frozen=True, kw_only=True):

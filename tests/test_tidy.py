@@ -60,8 +60,16 @@ def declared_entry_points() -> set[str]:
 
 LIBRARIES = tuple(
     f"trading.{room}."
-    for room in ("indicators", "valuation", "portfolio_risk", "allocation", "stress")
+    for room in (
+        "indicators",
+        "valuation",
+        "portfolio_risk",
+        "allocation",
+        "stress",
+        "routing",
+    )
 )
+LIBRARIES += ("trading.algorithms.volume_curve",)
 
 
 def test_there_is_something_to_check() -> None:

@@ -1,14 +1,18 @@
-"""One account: cash and positions as a fold over fills. Cash is exact, nothing is rounded."""
+"""One account: cash and positions as a fold over its facts. Cash is exact, nothing is rounded."""
 
 from collections.abc import Mapping, Set
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Protocol
 
-from trading.events import OrderFilled
+from trading.events import AccountOpened, CashAdjusted, Event, OrderFilled
+from trading.fills import cash_paid, commission_value, moved_units
 from trading.identifiers import InstrumentId, StrategyId, TradeId
 from trading.position import EXACT, Position, exact_sum
-from trading.values import ZERO, OrderSide
+from trading.values import ZERO
+
+EXTERNAL = StrategyId("EXTERNAL")
+"""The strategy of positions and orders that the venue knows and we did not make."""
 
 
 class PriceBook(Protocol):
@@ -20,7 +24,11 @@ class PriceBook(Protocol):
 class Account:
     """Cash, positions of the account, and positions of each strategy in it.
 
-    Every fill is applied once by `trade_id`. Cash is initial - buys + sells - commissions, exact.
+    Every fill is applied once by `trade_id`. Cash is capital - buys + sells - commissions, exact. Of
+    margined instruments the price is not paid: they move the cash by what they realise, less commissions,
+    and count in the equity with their unrealised profit. Whether an instrument is margined is decided
+    by the first that is heard of it.
+
     The account nets: strategy A long 5 and strategy B short 5 leave the account flat, so realised
     profit of the account and the sum over strategies differ while positions are open against each
     other; quantities and cash always agree.
@@ -28,33 +36,65 @@ class Account:
     Parameters
     ----------
     initial_cash : Decimal
-        In account currency.
+        In account currency; what counts until the account is opened with what the venue says.
+
+    Attributes
+    ----------
+    capital : Decimal
+        Cash at the start, cost of the paid positions at the start, and what was moved in (or out) since.
+    adjusted : Decimal
+        Sum of what the venue moved without a fill.
     """
 
     def __init__(self, initial_cash: Decimal) -> None:
-        self.initial_cash: Decimal = initial_cash
         self.cash: Decimal = initial_cash
+        self.capital: Decimal = initial_cash
+        self.adjusted: Decimal = ZERO
         self._positions: dict[InstrumentId, Position] = {}
         self._strategy_positions: dict[tuple[StrategyId, InstrumentId], Position] = {}
+        self._margined: set[InstrumentId] = set()
         self._trade_ids: set[TradeId] = set()
+
+    def apply(self, event: Event) -> Decimal:
+        """Fold one fact of the account's stream; return the realised profit (account level)."""
+        match event:
+            case OrderFilled():
+                return self.apply_fill(event)
+            case AccountOpened():
+                self._open(event)
+            case CashAdjusted():
+                self.cash = EXACT.add(self.cash, event.amount)
+                self.capital = EXACT.add(self.capital, event.amount)
+                self.adjusted = EXACT.add(self.adjusted, event.amount)
+            case _:
+                pass  # no other fact moves money or units
+        return ZERO
 
     def apply_fill(self, fill: OrderFilled) -> Decimal:
         """Fold one fill in; return the realised profit (account level); 0 when it is a repeat."""
         if fill.trade_id in self._trade_ids:
             return ZERO
         self._trade_ids.add(fill.trade_id)
-        flow = EXACT.multiply(fill.last_qty, fill.last_px)
-        signed = flow.copy_negate() if fill.side is OrderSide.BUY else flow
-        self.cash = EXACT.subtract(EXACT.add(self.cash, signed), fill.commission)
-        by_strategy = self._strategy_positions.setdefault(
-            (fill.strategy_id, fill.instrument_id), Position()
-        )
-        by_strategy.apply_fill(fill.side, fill.last_qty, fill.last_px, fill.commission)
-        total = self._positions.setdefault(fill.instrument_id, Position())
-        return total.apply_fill(fill.side, fill.last_qty, fill.last_px, fill.commission)
+        key = fill.instrument_id
+        if fill.is_margined and key not in self._positions:
+            self._margined.add(key)
+        units, commission = moved_units(fill), commission_value(fill)
+        by_strategy = self._strategy_positions.setdefault((fill.strategy_id, key), Position())
+        by_strategy.trade(units, fill.last_px, commission)
+        total = self._positions.setdefault(key, Position())
+        realized = total.trade(units, fill.last_px, commission)
+        if self.is_margined(key):
+            self.cash = EXACT.subtract(EXACT.add(self.cash, realized), commission)
+        else:
+            self.cash = EXACT.subtract(self.cash, cash_paid(fill))
+        return realized
 
     def has_fill(self, trade_id: TradeId) -> bool:
         return trade_id in self._trade_ids
+
+    def is_margined(self, instrument_id: InstrumentId) -> bool:
+        """Return whether the price of the instrument is not paid."""
+        return instrument_id in self._margined
 
     @property
     def trade_ids(self) -> Set[TradeId]:
@@ -85,13 +125,16 @@ class Account:
         return exact_sum(position.commissions for position in self._positions.values())
 
     def equity(self, prices: PriceBook) -> Decimal:
-        """Return cash plus the market value of all positions, exact.
+        """Return cash plus the market value of all positions, exact; of margined ones the unrealised profit.
 
         A position without a price counts at its cost (its average price).
         """
         equity = self.cash
         for key, position in self._positions.items():
-            equity = EXACT.add(equity, position.value(prices.get(key)))
+            value = position.value(prices.get(key))
+            if key in self._margined:
+                value = EXACT.subtract(value, position.cost)
+            equity = EXACT.add(equity, value)
         return equity
 
     def exposure(self, prices: PriceBook) -> tuple[Decimal, Decimal]:
@@ -110,6 +153,18 @@ class Account:
             assert position.quantity == exact_sum(p.quantity for p in parts), key
             assert position.commissions == exact_sum(p.commissions for p in parts), key
             assert (position.quantity == 0) <= (position.cost == 0), key
-        costs = exact_sum(position.cost for position in self._positions.values())
+        costs = exact_sum(p.cost for key, p in self._positions.items() if key not in self._margined)
         booked = EXACT.subtract(EXACT.subtract(self.realized_pnl(), costs), self.commissions())
-        assert self.cash == EXACT.add(self.initial_cash, booked), "cash does not follow from fills"
+        assert self.cash == EXACT.add(self.capital, booked), "cash does not follow from fills"
+
+    def _open(self, event: AccountOpened) -> None:
+        assert not self._positions, "an account is opened before its first fill"
+        self._margined.update(event.margined)
+        self.cash = self.capital = event.cash
+        for key, quantity, price in event.positions:
+            total = self._positions.setdefault(key, Position())
+            by_strategy = self._strategy_positions.setdefault((EXTERNAL, key), Position())
+            for position in (total, by_strategy):
+                position.trade(quantity, price, ZERO)
+            if key not in self._margined:
+                self.capital = EXACT.add(self.capital, EXACT.multiply(quantity, price))

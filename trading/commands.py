@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from trading.algorithms.parameters import Algorithm, Listing
 from trading.identifiers import (
     AccountId,
     ClientOrderId,
@@ -11,7 +12,7 @@ from trading.identifiers import (
     VenueOrderId,
 )
 from trading.messages import Message
-from trading.values import OrderSide, OrderType, TimeInForce, TradingState
+from trading.values import OrderListKind, OrderSide, OrderType, TimeInForce, TradingState
 
 
 class Command(Message, frozen=True, kw_only=True):
@@ -41,6 +42,10 @@ class SubmitOrder(Command, frozen=True, kw_only=True):
         Host time (ns UTC) after which risk must not approve the order any more; 0 is never.
     arrival_px : Decimal or None
         The market price that the order was decided on: slippage is measured from it.
+    extended_hours : bool
+        The order may also trade before the open and after the close.
+    parent_order_id : ClientOrderId or None
+        The order that this one is a part of: an order of an execution algorithm, or the entry of a list.
     """
 
     client_order_id: ClientOrderId
@@ -60,6 +65,28 @@ class SubmitOrder(Command, frozen=True, kw_only=True):
     ts_signal: int = 0
     expires_at: int = 0
     arrival_px: Decimal | None = None
+    extended_hours: bool = False
+    parent_order_id: ClientOrderId | None = None
+
+
+class SubmitOrderList(Command, frozen=True, kw_only=True):
+    """Ask for orders that depend on each other: all of them, or none.
+
+    Attributes
+    ----------
+    orders : tuple of SubmitOrder
+        BRACKET: entry, take profit (LIMIT), stop loss (a STOP type); OTO: entry, exit; OCO: take profit,
+        stop loss; MULTI_LEG: the legs, as MARKET or LIMIT orders without a price of their own. Every order but the
+        first has `parent_order_id` = id of the first, and the id `identifiers.derive_leg_id` gives it: venues
+        that name the legs themselves are understood by that.
+    net_price : Decimal or None
+        Of a MULTI_LEG list with a limit: what one unit of all legs costs (> 0) or brings (< 0).
+    """
+
+    kind: OrderListKind
+    account_id: AccountId
+    orders: tuple[SubmitOrder, ...]
+    net_price: Decimal | None = None
 
 
 class RiskPermit(Command, frozen=True, kw_only=True):
@@ -87,6 +114,13 @@ class PermittedOrder(Command, frozen=True, kw_only=True):
     """An order with its permit: the only thing that a broker accepts."""
 
     order: SubmitOrder
+    permit: RiskPermit
+
+
+class PermittedOrderList(Command, frozen=True, kw_only=True):
+    """A list with one permit for all of it: its hash is that of the `SubmitOrderList`."""
+
+    order_list: SubmitOrderList
     permit: RiskPermit
 
 
@@ -193,4 +227,49 @@ class VenueRequest(Command, frozen=True, kw_only=True):
 
     request_id: str
     reply_to: str
-    body: SubmitOrder | CancelOrder | ReplaceOrder | CancelAllOrders | QueryOrder | QueryMassStatus
+    body: (
+        SubmitOrder
+        | CancelOrder
+        | ReplaceOrder
+        | CancelAllOrders
+        | QueryOrder
+        | QueryMassStatus
+        | SubmitOrderList
+    )
+
+
+class ExecuteOrder(Command, frozen=True, kw_only=True):
+    """Ask an execution desk to work a parent order; the parent itself never goes to a venue.
+
+    Attributes
+    ----------
+    client_order_id : ClientOrderId
+        Of the parent: the same id is worked once. Its children carry it as `parent_order_id`.
+    side, quantity
+        What is to be traded in all (units, > 0); of an OCO the side of the exit.
+    listings : tuple of Listing
+        Where it may trade: one for a bracket or an OCO, any number that share one quote currency otherwise.
+    limit_price : Decimal or None
+        No part trades worse; required for an iceberg. The exits of a bracket have prices of their own.
+    expires_at : int
+        Host time (ns UTC) after which no part is sent and what works is cancelled; 0 is never.
+    time_in_force : TimeInForce
+        Of children that rest: DAY or GTC.
+    """
+
+    client_order_id: ClientOrderId
+    strategy_id: StrategyId
+    side: OrderSide
+    quantity: Decimal
+    listings: tuple[Listing, ...]
+    algorithm: Algorithm
+    limit_price: Decimal | None = None
+    expires_at: int = 0
+    time_in_force: TimeInForce = TimeInForce.DAY
+
+
+class CancelExecution(Command, frozen=True, kw_only=True):
+    """Stop working a parent order and cancel its children; what was filled stays."""
+
+    client_order_id: ClientOrderId
+    reason: str = ""

@@ -9,15 +9,17 @@ from trading.commands import (
     QueryOrder,
     ReplaceOrder,
     SubmitOrder,
+    SubmitOrderList,
     VenueRequest,
 )
 from trading.data import MarketData
 from trading.events import Event
 from trading.forecasting.history import History
 from trading.forecasting.monitoring import MonitorReport
-from trading.identifiers import MachineName, StreamName
+from trading.identifiers import InstrumentId, MachineName, StreamName
 from trading.messages import Message
 from trading.outcomes import Outcome
+from trading.ports import Subscription
 from trading.reports import Report
 
 
@@ -71,7 +73,15 @@ class CancelTimer(msgspec.Struct, frozen=True):
 class CallVenue(msgspec.Struct, frozen=True):
     """Ask the venue; the outcome comes back as an event within `timeout_ns`."""
 
-    body: SubmitOrder | CancelOrder | ReplaceOrder | CancelAllOrders | QueryOrder | QueryMassStatus
+    body: (
+        SubmitOrder
+        | CancelOrder
+        | ReplaceOrder
+        | CancelAllOrders
+        | QueryOrder
+        | QueryMassStatus
+        | SubmitOrderList
+    )
     timeout_ns: int
 
 
@@ -110,6 +120,34 @@ class ReportModel(msgspec.Struct, frozen=True):
     report: MonitorReport
 
 
+class SubscribeFeed(msgspec.Struct, frozen=True):
+    """Have the venue stream this; asking twice changes nothing. Answered with `FeedSubscribed`."""
+
+    subscriptions: tuple[Subscription, ...]
+
+
+class FetchBars(msgspec.Struct, frozen=True):
+    """Ask for bars of the past that closed in [start, end] (ns UTC). Answered with `BarsFetched`."""
+
+    instrument_id: InstrumentId
+    interval_ns: int
+    start: int
+    end: int
+
+
+class FetchBook(msgspec.Struct, frozen=True):
+    """Ask for a whole book. Answered with `BookFetched`."""
+
+    instrument_id: InstrumentId
+
+
+class AskFeed(msgspec.Struct, frozen=True):
+    """Ask the venue for market data; the outcome, or `FeedAskFailed`, comes within `timeout_ns`."""
+
+    body: SubscribeFeed | FetchBars | FetchBook
+    timeout_ns: int
+
+
 class Reply(msgspec.Struct, frozen=True):
     """The exchange's answer to one `VenueRequest`. May be lost."""
 
@@ -127,5 +165,6 @@ Effect = (
     | CallVenue
     | AskModel
     | ReportModel
+    | AskFeed
     | Reply
 )

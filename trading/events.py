@@ -2,17 +2,20 @@
 
 from decimal import Decimal
 
-from trading.commands import SubmitOrder
+from trading.algorithms.parameters import ChildRole
+from trading.commands import ExecuteOrder, SubmitOrder
 from trading.identifiers import (
     AccountId,
     ClientOrderId,
     InstrumentId,
     StrategyId,
     TradeId,
+    Venue,
     VenueOrderId,
 )
+from trading.ladder.standing import MoveCode, Stage, Standing
 from trading.messages import Message
-from trading.values import LiquiditySide, OrderSide, TradingState
+from trading.values import ZERO, LiquiditySide, OrderListKind, OrderSide, TradingState
 
 
 class Event(Message, frozen=True, kw_only=True):
@@ -28,10 +31,14 @@ class OrderEvent(Event, frozen=True, kw_only=True):
 
 
 class OrderSubmitted(OrderEvent, frozen=True, kw_only=True):
-    """The intent, durable before the socket write: from here on the venue may know the order."""
+    """The intent, durable before the socket write: from here on the venue may know the order.
+
+    `list_kind` is that of the list that the order was sent in.
+    """
 
     order: SubmitOrder
     epoch: int
+    list_kind: OrderListKind | None = None
 
 
 class OrderAmbiguous(OrderEvent, frozen=True, kw_only=True):
@@ -74,6 +81,10 @@ class OrderFilled(OrderEvent, frozen=True, kw_only=True):
         Price per unit, in `currency`.
     commission : Decimal
         Cost when positive, in `currency`.
+    commission_qty : Decimal
+        Units of the instrument itself that the venue kept as its fee (crypto); they are not in the position.
+    is_margined : bool
+        The price is not paid, only profit and loss settle in cash (futures, perpetuals).
     """
 
     venue_order_id: VenueOrderId
@@ -85,14 +96,22 @@ class OrderFilled(OrderEvent, frozen=True, kw_only=True):
     currency: str = "USD"
     liquidity_side: LiquiditySide = LiquiditySide.TAKER
     purpose: str = "target"
+    commission_qty: Decimal = ZERO
+    is_margined: bool = False
 
 
 class OrderCanceled(OrderEvent, frozen=True, kw_only=True):
+    """`filled_qty` is what the venue says was filled until then, also what it has not reported yet; None: not said."""
+
     reason: str = ""
+    filled_qty: Decimal | None = None
 
 
 class OrderExpired(OrderEvent, frozen=True, kw_only=True):
+    """`filled_qty` as in `OrderCanceled`."""
+
     reason: str = ""
+    filled_qty: Decimal | None = None
 
 
 class OrderUpdated(OrderEvent, frozen=True, kw_only=True):
@@ -120,6 +139,45 @@ class AccountReconciled(Event, frozen=True, kw_only=True):
     cash: Decimal
     order_count: int
     fill_count: int
+
+
+class AccountOpened(Event, frozen=True, kw_only=True):
+    """What a real account held when we first met it: the start of every count, journalled once.
+
+    Attributes
+    ----------
+    cash : Decimal
+        In account currency.
+    positions : tuple of (instrument_id, signed quantity, average price)
+        They belong to nobody's strategy (`EXTERNAL`). The price is 0 when the venue does not say it.
+    margined : tuple of InstrumentId
+        Those whose price is not paid.
+    fills_until : int
+        Venue time (ns UTC) of the newest fill that is part of it: older ones never count.
+    trade_ids : tuple of TradeId
+        The fills of exactly that moment.
+    filled : tuple of (client_order_id, units)
+        What had filled of the orders that worked then: of them only the rest counts.
+    """
+
+    account_id: AccountId
+    cash: Decimal
+    positions: tuple[tuple[InstrumentId, Decimal, Decimal], ...] = ()
+    margined: tuple[InstrumentId, ...] = ()
+    fills_until: int = 0
+    trade_ids: tuple[TradeId, ...] = ()
+    filled: tuple[tuple[ClientOrderId, Decimal], ...] = ()
+
+
+class CashAdjusted(Event, frozen=True, kw_only=True):
+    """The venue moved cash without a fill: interest, dividends, funding, fees, deposits.
+
+    `amount` (account currency) is added to the cash; it is no profit of any strategy.
+    """
+
+    account_id: AccountId
+    amount: Decimal
+    reason: str
 
 
 class KillSwitchTripped(Event, frozen=True, kw_only=True):
@@ -179,7 +237,10 @@ class StrategyHalted(Event, frozen=True, kw_only=True):
 
 
 class DayOpened(Event, frozen=True, kw_only=True):
-    """A trading day began for risk: day counters restart from `equity`, those of strategies from `profits`."""
+    """A trading day began for risk: day counters restart from `equity`, those of strategies from `profits`.
+
+    Both equities are without the cash that the venue had moved by then (`CashAdjusted`).
+    """
 
     day: int
     equity: Decimal
@@ -197,6 +258,8 @@ class EquityMarked(Event, frozen=True, kw_only=True):
     gross, net : Decimal
         Sum of absolute, of signed position values.
     by_strategy : tuple of (strategy_id, profit since start, gross exposure)
+    capital : Decimal or None
+        All that was brought in until then; None in records of versions that did not know it: as before.
     """
 
     account_id: AccountId
@@ -206,6 +269,7 @@ class EquityMarked(Event, frozen=True, kw_only=True):
     gross: Decimal
     net: Decimal
     by_strategy: tuple[tuple[StrategyId, Decimal, Decimal], ...]
+    capital: Decimal | None = None
 
 
 class ReplayAdvanced(Event, frozen=True, kw_only=True):
@@ -325,3 +389,187 @@ class LeaderTraded(SignalPublished, frozen=True, kw_only=True):
     quantity: Decimal
     price: Decimal
     capital: Decimal
+
+
+class ExecutionEvent(Event, frozen=True, kw_only=True):
+    """Base of facts about one parent order; in the stream `execution:<name>` of the desk that works it."""
+
+    parent_order_id: ClientOrderId
+
+
+class ExecutionStarted(ExecutionEvent, frozen=True, kw_only=True):
+    """The desk works the order from `ts_init` on.
+
+    Attributes
+    ----------
+    arrival_px : Decimal or None
+        Middle of the best bid and ask over all listings at that moment; None when no book was known.
+    """
+
+    order: ExecuteOrder
+    arrival_px: Decimal | None = None
+
+
+class ExecutionRefused(ExecutionEvent, frozen=True, kw_only=True):
+    """The desk does not work the order; `reason` is one sentence."""
+
+    order: ExecuteOrder
+    reason: str
+
+
+class ChildPlanned(ExecutionEvent, frozen=True, kw_only=True):
+    """The intent to send one child, durable before it leaves.
+
+    Attributes
+    ----------
+    venue : Venue
+        Where it goes.
+    step : int
+        The slice that it belongs to, counted from 0.
+    """
+
+    order: SubmitOrder
+    venue: Venue
+    role: ChildRole
+    step: int
+
+
+class ChildCancelPlanned(ExecutionEvent, frozen=True, kw_only=True):
+    """The desk itself wants this child ended; durable before the cancel leaves."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class ExecutionCancelRequested(ExecutionEvent, frozen=True, kw_only=True):
+    """Somebody asked for the end of the execution."""
+
+    reason: str
+
+
+class StopLossTriggered(ExecutionEvent, frozen=True, kw_only=True):
+    """The market reached the stop loss that the desk watches: from here on it only gets out."""
+
+    price: Decimal
+
+
+class ExecutionEnded(ExecutionEvent, frozen=True, kw_only=True):
+    """Nothing more is sent for the order.
+
+    Attributes
+    ----------
+    code : str
+        One of `trading.algorithms.plan.EndCode`.
+    filled_qty : Decimal
+        Units of the parent's quantity that were filled.
+    """
+
+    code: str
+    reason: str
+    filled_qty: Decimal
+
+
+class AgentEvent(Event, frozen=True, kw_only=True):
+    """Base of facts about one strategy that an agent wrote; in the stream `agents:<agent>`.
+
+    Attributes
+    ----------
+    agent : str
+        Name of the strategy.
+    number : int
+        1, 2, 3 ... in its stream.
+    actor : str
+        Who: a person, or the part of the system that saw it.
+    signature : str
+        Of all the rest, see `trading.ladder.signatures`.
+    """
+
+    agent: str
+    number: int
+    actor: str
+    signature: str = ""
+
+
+class AgentSubmitted(AgentEvent, frozen=True, kw_only=True):
+    """A source was handed in: what is judged and what trades later is this text.
+
+    Attributes
+    ----------
+    source_sha256 : str
+        Of the text in UTF-8 (hexadecimal).
+    template : str
+        What it finds installed.
+    lookback : int
+        Bars (>= 1).
+    parameters : str
+        JSON object.
+    """
+
+    source: str
+    source_sha256: str
+    template: str
+    lookback: int
+    parameters: str
+
+
+class AgentStageJudged(AgentEvent, frozen=True, kw_only=True):
+    """The verdict of one stage.
+
+    Attributes
+    ----------
+    reason : str
+        One sentence: what was seen.
+    inputs : tuple of (name, value)
+        All that the verdict depends on besides the source: parameters, template, digests, settings.
+    figures : tuple of (name, value)
+        Those that are finite.
+    """
+
+    stage: Stage
+    passed: bool
+    source_sha256: str
+    reason: str
+    inputs: tuple[tuple[str, str], ...] = ()
+    figures: tuple[tuple[str, Decimal], ...] = ()
+
+
+class AgentMoved(AgentEvent, frozen=True, kw_only=True):
+    """It went up or down the ladder. `account_id` is that of a promotion to money."""
+
+    standing: Standing
+    code: MoveCode
+    source_sha256: str
+    reason: str
+    account_id: str = ""
+
+
+class AgentMarked(AgentEvent, frozen=True, kw_only=True):
+    """What it has made on its rung in one run of the cluster, from when it came to that rung.
+
+    Attributes
+    ----------
+    run : str
+        Names the run.
+    days : int
+        Days (UTC, market time) with a mark of the account.
+    capital : Decimal
+        What a weight of 1 is worth (account currency, > 0).
+    profit : Decimal
+        In account currency.
+    fall : Decimal
+        Deepest fall from the best profit (account currency, >= 0).
+    """
+
+    run: str
+    days: int
+    capital: Decimal
+    profit: Decimal
+    fall: Decimal
+
+
+class AgentSandboxKilled(AgentEvent, frozen=True, kw_only=True):
+    """Its sandbox had to be killed; `code` is that of the error."""
+
+    source_sha256: str
+    code: str
+    reason: str

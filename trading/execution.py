@@ -51,6 +51,32 @@ class Occasion(msgspec.Struct, frozen=True):
     now: int
 
 
+def quantity_for(notional: Decimal, price: float | Decimal, instrument: Instrument) -> Decimal:
+    """Return how many units `notional` buys at `price`, in whole lots; 0 when that is no order.
+
+    Orders are always sent in units. A venue that takes an amount of money decides the units itself, after risk
+    signed: what was checked and what is traded would not be the same.
+
+    Parameters
+    ----------
+    notional : Decimal
+        In the currency of the price (>= 0).
+    price : float or Decimal
+        Of one unit (> 0).
+
+    Raises
+    ------
+    ValueError
+        If the price is not positive, or a number is not finite.
+    """
+    exact = price if isinstance(price, Decimal) else Decimal(repr(price))
+    if not (exact.is_finite() and exact > 0 and notional.is_finite()):
+        raise ValueError(f"{instrument.instrument_id}: no quantity for {notional} at {price}")
+    units = instrument.quantity(notional / exact)
+    is_enough = units >= instrument.min_quantity and units * exact >= instrument.min_notional
+    return units if is_enough else ZERO
+
+
 def plan(
     weights: Mapping[InstrumentId, float],
     held: Mapping[InstrumentId, Decimal],
@@ -85,9 +111,9 @@ def plan(
             continue
         out, into = _split(now_held, target)
         out = _whole(out, instrument)
-        if abs(out) >= instrument.min_quantity and out:
+        if _is_order(out, price, instrument):
             reductions.append(_order(instrument, out, price, CLOSE, config, occasion))
-        if abs(into) >= instrument.min_quantity and into:
+        if _is_order(into, price, instrument):
             openings.append(_order(instrument, into, price, OPEN, config, occasion))
     return reductions + openings
 
@@ -102,6 +128,14 @@ def _target(weight: float, price: float, instrument: Instrument, capital: Decima
 def _whole(change: Decimal, instrument: Instrument) -> Decimal:
     """Return the change without what is less than a lot."""
     return instrument.quantity(abs(change)).copy_sign(change)
+
+
+def _is_order(change: Decimal, price: float, instrument: Instrument) -> bool:
+    """Return whether the venue takes an order of that size."""
+    units = abs(change)
+    if not units or units < instrument.min_quantity:
+        return False
+    return not instrument.min_notional or units * Decimal(repr(price)) >= instrument.min_notional
 
 
 def _is_too_small(change: Decimal, target: Decimal, price: Decimal, config: PlannerConfig) -> bool:
@@ -145,6 +179,7 @@ def _order(
         instrument_id=name,
         side=OrderSide.BUY if change > 0 else OrderSide.SELL,
         quantity=abs(change),
+        time_in_force=instrument.order_time,
         reduce_only=index == CLOSE,
         expires_at=occasion.now + config.order_ttl_ns,
         arrival_px=Decimal(repr(price)),

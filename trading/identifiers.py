@@ -99,3 +99,9 @@ def derive_client_order_id(
     """
     text = "\x1f".join((account_id, strategy_id, instrument, str(ts_event), purpose, str(index)))
     return ClientOrderId(blake2b(text.encode(), digest_size=16).hexdigest())
+
+
+def derive_leg_id(first: ClientOrderId, index: int) -> ClientOrderId:
+    """Return the id of order `index` (>= 1) of the list that begins with the order `first`."""
+    text = f"{first}\x1f{index}"
+    return ClientOrderId(blake2b(text.encode(), digest_size=16).hexdigest())

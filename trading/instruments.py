@@ -5,6 +5,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, DecimalException
 import msgspec
 
 from trading.identifiers import InstrumentId
+from trading.values import ZERO, AssetClass, OptionRight, TimeInForce
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,22 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         ISO 4217 code of the quote currency.
     sector : str
         Of the issuer; empty when it has none or it is not known.
+    min_notional : Decimal
+        Smallest value of an order, in `currency`; 0 is no limit.
+    asset_class : AssetClass
+        What kind of thing it is: venues take other orders for options than for stocks.
+    multiplier : Decimal
+        Units per contract of the venue. Quantities here are units, not contracts: a contract on 100 shares is a lot of 100.
+    is_margined : bool
+        The price is not paid, only profit and loss settle in cash (futures, perpetuals).
+    is_shortable : bool
+        It may be sold short at the venue, as far as the venue says so in advance.
+    calendar : str
+        Sessions that it trades in, by the name of an exchange calendar (XNYS, 24/7); empty when not known.
+    venue_symbol : str
+        What the venue calls it; empty when that is the symbol in `instrument_id`.
+    underlying, expiry, strike, right
+        Of an option or future: symbol, day (ISO 8601), price, and whether it is a call.
     """
 
     instrument_id: InstrumentId
@@ -30,6 +47,17 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     min_quantity: Decimal = Decimal(1)
     currency: str = "USD"
     sector: str = ""
+    min_notional: Decimal = ZERO
+    asset_class: AssetClass = AssetClass.EQUITY
+    multiplier: Decimal = Decimal(1)
+    is_margined: bool = False
+    is_shortable: bool = True
+    calendar: str = ""
+    venue_symbol: str = ""
+    underlying: str = ""
+    expiry: str = ""
+    strike: Decimal | None = None
+    right: OptionRight | None = None
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -37,6 +65,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         venue = self.instrument_id.rpartition(".")[2]
         shared = (f"currency:{self.currency}", f"venue:{venue}")
         return (f"sector:{self.sector}", *shared) if self.sector else shared
+
+    @property
+    def order_time(self) -> TimeInForce:
+        """How long an order of ours works that is to trade at once: what trades around the clock knows no day."""
+        is_round_the_clock = self.asset_class in {AssetClass.CRYPTO, AssetClass.PERPETUAL}
+        return TimeInForce.GTC if is_round_the_clock else TimeInForce.DAY
 
     def __post_init__(self) -> None:
         if self.tick_size <= 0 or self.lot_size <= 0 or self.min_quantity < 0:

@@ -3,15 +3,13 @@
 from collections import Counter, deque
 from collections.abc import Mapping
 from decimal import Decimal
-from itertools import pairwise
-from math import sqrt
-from statistics import fmean, stdev
 from typing import Any
 
 import msgspec
 
-from trading.account import Account
+from trading.account import EXTERNAL, Account
 from trading.codec import digest_of
+from trading.curve import Curve
 from trading.data import BarSlice, BookTop
 from trading.effects import Append, Effect
 from trading.events import (
@@ -38,14 +36,7 @@ from trading.messages import Message
 from trading.order import Order
 from trading.outcomes import JournalRecovered, JournalUnavailable
 from trading.position import EXACT, Position, exact_sum
-from trading.reconciliation import EXTERNAL
-from trading.values import (
-    NANOS_PER_DAY,
-    ZERO,
-    OrderStatus,
-)
-
-DAYS_PER_YEAR = 252
+from trading.values import ZERO, OrderStatus
 
 
 class LedgerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,44 +59,6 @@ class LedgerConfig(msgspec.Struct, frozen=True, kw_only=True):
     instruments: tuple[Instrument, ...]
     capital: Mapping[StrategyId, Decimal]
     recent: int = 50
-
-
-class Curve:
-    """A value over time: its largest fall, and the Sharpe ratio of its daily changes.
-
-    Floats: this is looked at, it moves no money. A day is a UTC day of market time and counts with
-    its last value; the first day is compared with the value at the start.
-    """
-
-    def __init__(self, start: Decimal) -> None:
-        self._peak = start
-        self._start = float(start)
-        self._daily: dict[int, float] = {}
-        self.max_drawdown = 0.0
-
-    def add(self, ts_event: int, value: Decimal) -> None:
-        if value >= self._peak:
-            self._peak = value
-        else:
-            self.max_drawdown = max(self.max_drawdown, self.drawdown(value))
-        self._daily[ts_event // NANOS_PER_DAY] = float(value)
-
-    def drawdown(self, value: Decimal) -> float:
-        """Return (peak - value) / peak, in [0, ...); 0 at or above the peak."""
-        peak = self._peak
-        return float((peak - value) / peak) if peak > 0 and value < peak else 0.0
-
-    def sharpe(self) -> float | None:
-        """Return sqrt(252) * mean / standard deviation (n - 1) of the daily returns, zero rate.
-
-        None with fewer than two returns, with a value of zero or less, or when nothing varies.
-        """
-        values = [self._start, *self._daily.values()]
-        if len(values) < 3 or min(values) <= 0:
-            return None
-        returns = [after / before - 1.0 for before, after in pairwise(values)]
-        spread = stdev(returns)
-        return sqrt(DAYS_PER_YEAR) * fmean(returns) / spread if spread > 0 else None
 
 
 class Ledger:
@@ -170,7 +123,7 @@ class Ledger:
             case OrderEvent():
                 self._apply_order(event)
             case _:
-                pass  # the account's other facts move no money
+                self._account.apply(event)
 
     def view(self) -> Mapping[str, Any]:
         account = self._account
@@ -181,7 +134,7 @@ class Ledger:
         unrealized = exact_sum(self._unrealized(key, one) for key, one in positions.items())
         return {
             "equity": equity,
-            "initial": self.config.initial_cash,
+            "initial": account.capital,
             "cash": account.cash,
             "realized_pnl": account.realized_pnl(),
             "unrealized_pnl": unrealized,
@@ -226,7 +179,7 @@ class Ledger:
     def _apply_mark(self, event: EquityMarked) -> None:
         self._marked = max(self._marked, event.sequence)
         self._ts_event = event.ts_event
-        self._curve.add(event.ts_event, event.equity)
+        self._curve.add(event.ts_event, event.equity, event.capital)
         for strategy_id, profit, _ in event.by_strategy:
             curve = self._curves.get(strategy_id)
             if curve is not None:
@@ -262,7 +215,6 @@ class Ledger:
             self._prices.set(bar.instrument_id, bar.close)
         if not self._is_journal_up:
             return []
-        cash = self._account.cash
         gross, net = self._account.exposure(self._prices)
         event = EquityMarked(
             ts_event=bars.ts_event,
@@ -271,11 +223,12 @@ class Ledger:
             causation_id=bars.causation_id,
             account_id=self.config.account_id,
             sequence=bars.sequence,
-            equity=EXACT.add(cash, net),
-            cash=cash,
+            equity=self._account.equity(self._prices),
+            cash=self._account.cash,
             gross=gross,
             net=net,
             by_strategy=tuple([(name, *sums) for name, sums in self._by_strategy()]),
+            capital=self._account.capital,
         )
         self.apply(event)
         return [Append(event)]

@@ -37,6 +37,13 @@ class MarketHours(msgspec.Struct, frozen=True, kw_only=True):
         session = bisect_right(self.opens, ts) - 1
         return session >= 0 and ts <= self.closes[session]
 
+    def next_open(self, ts: int) -> int:
+        """Return when the first session after `ts` begins (ns UTC); without sessions the next day of UTC."""
+        session = bisect_right(self.opens, ts)
+        if session < len(self.opens):
+            return self.opens[session]
+        return (ts // NANOS_PER_DAY + 1) * NANOS_PER_DAY
+
     def day_of(self, ts: int) -> int:
         """Return the trading day of `ts`: the UTC date, counted from 1970-01-01, of the close that comes next.
 

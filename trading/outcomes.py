@@ -7,6 +7,7 @@ certain to have left nothing behind.
 
 import msgspec
 
+from trading.data import Bar, BookSnapshot
 from trading.identifiers import (
     ClientOrderId,
     InstrumentId,
@@ -52,6 +53,33 @@ class SubmitNotSent(Outcome, frozen=True, kw_only=True):
     """No byte reached the venue."""
 
     client_order_id: ClientOrderId
+    reason: str
+
+
+class SubmitListAcknowledged(Outcome, frozen=True, kw_only=True):
+    """The venue has all orders of the list; ids in the order of the list."""
+
+    client_order_ids: tuple[ClientOrderId, ...]
+    venue_order_ids: tuple[VenueOrderId, ...]
+
+
+class SubmitListRefused(Outcome, frozen=True, kw_only=True):
+    """The venue has none of them."""
+
+    client_order_ids: tuple[ClientOrderId, ...]
+    code: str
+    reason: str
+
+
+class SubmitListOutcomeUnknown(Outcome, frozen=True, kw_only=True):
+    client_order_ids: tuple[ClientOrderId, ...]
+    reason: str
+
+
+class SubmitListNotSent(Outcome, frozen=True, kw_only=True):
+    """No byte of any of them reached the venue."""
+
+    client_order_ids: tuple[ClientOrderId, ...]
     reason: str
 
 
@@ -160,7 +188,16 @@ class VenueConnected(Outcome, frozen=True, kw_only=True):
 
 
 class VenueDisconnected(Outcome, frozen=True, kw_only=True):
+    """`is_final`: the adapter does not try again by itself (credentials refused, another session took over)."""
+
     reason: str
+    is_final: bool = False
+
+
+class VenueClockRead(Outcome, frozen=True, kw_only=True):
+    """The venue's clock minus ours (ns), measured at `ts_init`."""
+
+    skew_ns: int
 
 
 class LinkUp(Outcome, frozen=True, kw_only=True):
@@ -180,3 +217,60 @@ class JournalUnavailable(Outcome, frozen=True, kw_only=True):
 
 class JournalRecovered(Outcome, frozen=True, kw_only=True):
     stream: StreamName
+
+
+class FeedSubscribed(Outcome, frozen=True, kw_only=True):
+    """The venue streams all that was asked for."""
+
+
+class BarsFetched(Outcome, frozen=True, kw_only=True):
+    """Bars of the past that closed in [start, end] (ns UTC), oldest first; none when the venue has none."""
+
+    instrument_id: InstrumentId
+    start: int
+    end: int
+    bars: tuple[Bar, ...]
+
+
+class BookFetched(Outcome, frozen=True, kw_only=True):
+    snapshot: BookSnapshot
+
+
+class FeedAskFailed(Outcome, frozen=True, kw_only=True):
+    """A question about market data got no usable answer.
+
+    Attributes
+    ----------
+    question : str
+        Name of the body of the `AskFeed`.
+    instrument_id, start, end
+        Of the question, as far as it has them.
+    is_final : bool
+        The venue refused it in so many words: asking again is of no use.
+    """
+
+    question: str
+    reason: str
+    is_final: bool = False
+    instrument_id: InstrumentId | None = None
+    start: int = 0
+    end: int = 0
+
+
+class FeedOverran(Outcome, frozen=True, kw_only=True):
+    """The stream was faster than this host; behind everything that did get through.
+
+    Attributes
+    ----------
+    conflated : int
+        Quotes that a newer one of the same instrument took the place of.
+    trades, bars : int
+        Trades and bars that were lost.
+    books : tuple of InstrumentId
+        Books of which a change was lost.
+    """
+
+    conflated: int = 0
+    trades: int = 0
+    bars: int = 0
+    books: tuple[InstrumentId, ...] = ()

@@ -4,9 +4,20 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol
 
-from trading.commands import CancelAllOrders, CancelOrder, ReplaceOrder, SubmitOrder
-from trading.identifiers import AccountId, ClientOrderId, VenueOrderId
-from trading.outcomes import VenueConnected, VenueDisconnected
+import msgspec
+
+from trading.capabilities import VenueCapabilities
+from trading.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    ReplaceOrder,
+    SubmitOrder,
+    SubmitOrderList,
+)
+from trading.data import Bar, BookDelta, BookSnapshot, QuoteTick, TradeTick
+from trading.identifiers import AccountId, ClientOrderId, InstrumentId, VenueOrderId
+from trading.instruments import Instrument
+from trading.outcomes import VenueClockRead, VenueConnected, VenueDisconnected
 from trading.reports import (
     AccountReport,
     FillReport,
@@ -14,25 +25,12 @@ from trading.reports import (
     OrderStatusReport,
     PositionReport,
 )
-from trading.values import OrderType, TimeInForce
+from trading.values import DataKind
 
-VenueMessage = OrderStatusReport | FillReport | VenueConnected | VenueDisconnected
-
-
-class VenueCapabilities(Protocol):
-    """What a venue can do; the rest is refused by name."""
-
-    @property
-    def order_types(self) -> frozenset[OrderType]: ...
-
-    @property
-    def time_in_force(self) -> frozenset[TimeInForce]: ...
-
-    @property
-    def can_replace(self) -> bool: ...
-
-    @property
-    def can_cancel_all(self) -> bool: ...
+VenueMessage = OrderStatusReport | FillReport | VenueConnected | VenueDisconnected | VenueClockRead
+FeedMessage = (
+    QuoteTick | TradeTick | Bar | BookDelta | BookSnapshot | VenueConnected | VenueDisconnected
+)
 
 
 class VenuePort(Protocol):
@@ -51,6 +49,12 @@ class VenuePort(Protocol):
     async def disconnect(self) -> None: ...
 
     async def submit(self, order: SubmitOrder) -> VenueOrderId: ...
+
+    async def submit_list(self, order_list: SubmitOrderList) -> tuple[VenueOrderId, ...]:
+        """Submit all orders of the list or none; ids in the order of the list.
+
+        Only for kinds that the capabilities name.
+        """
 
     async def cancel(self, cancel: CancelOrder) -> None: ...
 
@@ -74,6 +78,55 @@ class VenuePort(Protocol):
     async def positions(self, account_id: AccountId) -> tuple[PositionReport, ...]: ...
 
     async def account(self, account_id: AccountId) -> AccountReport: ...
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """What a feed shall stream; `interval_ns` is the length of bars."""
+
+    instrument_id: InstrumentId
+    kind: DataKind
+    interval_ns: int = 0
+
+
+class MarketDataPort(Protocol):
+    """One connection for market data. Errors as of `VenuePort`; history that is not there is an empty tuple.
+
+    The stream begins with `VenueConnected` and says `VenueDisconnected` when it breaks; nothing is replayed
+    in between, and a book begins again with a `BookSnapshot`. `ts_event` is the venue's time, `ts_init` ours.
+    """
+
+    async def connect(self, on_message: Callable[[FeedMessage], None]) -> None:
+        """Open the stream and keep it open; subscriptions are kept over a reconnect."""
+
+    async def disconnect(self) -> None: ...
+
+    async def subscribe(self, subscriptions: tuple[Subscription, ...]) -> None: ...
+
+    async def unsubscribe(self, subscriptions: tuple[Subscription, ...]) -> None: ...
+
+    async def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
+        """Return what the venue says of these symbols.
+
+        Raises
+        ------
+        VenueRefused
+            If a symbol is unknown, or means more than one thing; the reason lists the candidates.
+        """
+
+    async def book(self, instrument_id: InstrumentId) -> BookSnapshot: ...
+
+    async def bars(
+        self, instrument_id: InstrumentId, interval_ns: int, start: int, end: int
+    ) -> tuple[Bar, ...]:
+        """Return bars that closed in [start, end] (ns UTC), oldest first; `ts_event` is the close."""
+
+    async def quotes(
+        self, instrument_id: InstrumentId, start: int, end: int
+    ) -> tuple[QuoteTick, ...]: ...
+
+    async def trades(
+        self, instrument_id: InstrumentId, start: int, end: int
+    ) -> tuple[TradeTick, ...]: ...
 
 
 class FeeModel(Protocol):

@@ -30,7 +30,9 @@ class Position:
 
         realized_pnl + unrealized_pnl(p) = sum of sells - sum of buys + quantity * p     exactly.
 
-    The last part takes the whole rest of the cost. A position that is flat has cost 0.
+    The last part takes the whole rest of the cost. A position that is flat has cost 0. Units that a venue
+    keeps as its fee were never sold or bought here: a fill counts with what it left in the position, and the
+    kept units are a commission of their value at the price of the fill (`trading.fills`).
 
     Attributes
     ----------
@@ -78,9 +80,13 @@ class Position:
             Cost when positive; kept apart, never part of the profit returned.
         """
         signed = quantity if side is OrderSide.BUY else quantity.copy_negate()
+        return self.trade(signed, price, commission)
+
+    def trade(self, signed: Decimal, price: Decimal, commission: Decimal) -> Decimal:
+        """Fold a change of `signed` units at `price` in; return the realised profit of what it closed."""
         closed = ZERO
         if self.quantity * signed < 0:
-            closed = min(quantity, self.quantity.copy_abs()).copy_sign(signed)
+            closed = min(signed.copy_abs(), self.quantity.copy_abs()).copy_sign(signed)
         realized = self._close(closed, price)
         opened = EXACT.subtract(signed, closed)
         self.quantity = EXACT.add(self.quantity, opened)

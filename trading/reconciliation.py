@@ -4,14 +4,13 @@ A report may repeat, arrive out of order, or speak of an order that we never mad
 from executions that the venue lists, each applied once by `trade_id`; a status never invents one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Set
 from hashlib import blake2b
 from typing import TypedDict, TypeVar
 
 import msgspec
 
-from trading.account import Account
+from trading.account import EXTERNAL
 from trading.commands import SubmitOrder
 from trading.events import (
     OrderAccepted,
@@ -28,12 +27,10 @@ from trading.identifiers import ClientOrderId, InstrumentId, StrategyId, TradeId
 from trading.order import TRANSITIONS, Order
 from trading.position import EXACT
 from trading.reports import FillReport, MassStatus, OrderStatusReport
-from trading.values import ZERO, OrderSide, OrderStatus, OrderType
+from trading.values import ZERO, OrderStatus, OrderType
 
 _R = TypeVar("_R", OrderStatusReport, FillReport)
 _WORKING = (OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED)
-EXTERNAL = StrategyId("EXTERNAL")
-"""The strategy of orders that the venue knows and we did not make."""
 
 
 class Reconciliation(msgspec.Struct, frozen=True):
@@ -221,45 +218,11 @@ def reconcile(
     return Reconciliation(tuple(facts), tuple(absent), tuple(wrong))
 
 
-class Mismatch(msgspec.Struct, frozen=True):
-    """A number on which we and the venue differ: `subject` is an instrument id, or `cash`."""
-
-    subject: str
-    ours: Decimal
-    venues: Decimal
-
-
-def mismatches(
-    account: Account, mass_status: MassStatus, newer: Sequence[OrderFilled] = ()
-) -> list[Mismatch]:
-    """Return where positions and cash differ once all fills of the answer are applied.
-
-    Parameters
-    ----------
-    newer : sequence of OrderFilled
-        Fills in `account` that came after the answer was asked for; those that it does not list
-        are left out of our side of the comparison.
-    """
-    listed = {fill_id(report) for report in mass_status.fills}
-    unseen = [fill for fill in newer if fill.trade_id not in listed]
-    ours = {key: position.quantity for key, position in account.positions().items()}
-    cash = account.cash
-    for fill in unseen:
-        signed = fill.last_qty if fill.side is OrderSide.BUY else fill.last_qty.copy_negate()
-        ours[fill.instrument_id] = EXACT.subtract(ours[fill.instrument_id], signed)
-        paid = EXACT.add(EXACT.multiply(signed, fill.last_px), fill.commission)
-        cash = EXACT.add(cash, paid)
-    venues = {report.instrument_id: report.quantity for report in mass_status.positions}
-    pairs = [(key, ours.get(key, ZERO), venues.get(key, ZERO)) for key in sorted({*ours, *venues})]
-    found = [Mismatch(key, mine, theirs) for key, mine, theirs in pairs if mine != theirs]
-    if cash != mass_status.account.cash:
-        found.append(Mismatch("cash", cash, mass_status.account.cash))
-    return found
-
-
 def _is_sane(report: FillReport) -> bool:
-    numbers = (report.last_qty, report.last_px, report.commission)
-    return all(number.is_finite() for number in numbers) and report.last_qty > 0
+    numbers = (report.last_qty, report.last_px, report.commission, report.commission_qty)
+    if not all(number.is_finite() for number in numbers) or report.last_qty <= 0:
+        return False
+    return not (report.is_margined and report.commission_qty)  # there are no units to keep
 
 
 def _believable(
@@ -321,6 +284,8 @@ def _add_fill(draft: _Draft, report: FillReport) -> None:
             currency=report.currency,
             liquidity_side=report.liquidity_side,
             purpose=order.request.purpose if order.request else "external",
+            commission_qty=report.commission_qty,
+            is_margined=report.is_margined,
         )
     )
 
@@ -353,9 +318,9 @@ def _add_closing(draft: _Draft, report: OrderStatusReport) -> None:
         draft.add(OrderTriggered(**origin))
     match report.status:
         case OrderStatus.CANCELED:
-            draft.add(OrderCanceled(**origin, reason=report.reason))
+            draft.add(OrderCanceled(**origin, reason=report.reason, filled_qty=report.filled_qty))
         case OrderStatus.EXPIRED:
-            draft.add(OrderExpired(**origin, reason=report.reason))
+            draft.add(OrderExpired(**origin, reason=report.reason, filled_qty=report.filled_qty))
         case OrderStatus.REJECTED:
             draft.add(OrderRejected(**origin, code=report.code, reason=report.reason))
         case _:

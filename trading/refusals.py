@@ -58,6 +58,8 @@ class RefusalCode(StrEnum):
     JOURNAL_UNAVAILABLE = "JOURNAL_UNAVAILABLE"
     ORDER_NEVER_SENT = "ORDER_NEVER_SENT"
     UNKNOWN_ORDER = "UNKNOWN_ORDER"
+    VENUE_UNSUPPORTED = "VENUE_UNSUPPORTED"
+    RISK_BAD_LIST = "RISK_BAD_LIST"
 
     @property
     def meaning(self) -> str:
@@ -118,4 +120,6 @@ _MEANINGS: dict[RefusalCode, str] = {
     RefusalCode.JOURNAL_UNAVAILABLE: "The journal cannot be written (disk full?); new orders are refused.",
     RefusalCode.ORDER_NEVER_SENT: "The venue does not know the order: it never arrived.",
     RefusalCode.UNKNOWN_ORDER: "No order with this id is known.",
+    RefusalCode.VENUE_UNSUPPORTED: "The venue does not offer this kind of order; the reason says which part of it.",
+    RefusalCode.RISK_BAD_LIST: "The orders of the list do not belong together.",
 }

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from trading.identifiers import AccountId, ClientOrderId, InstrumentId, TradeId, VenueOrderId
 from trading.messages import Message
-from trading.values import LiquiditySide, OrderSide, OrderStatus, OrderType, TimeInForce
+from trading.values import ZERO, LiquiditySide, OrderSide, OrderStatus, OrderType, TimeInForce
 
 
 class Report(Message, frozen=True, kw_only=True):
@@ -47,7 +47,11 @@ class OrderStatusReport(Report, frozen=True, kw_only=True):
 
 
 class FillReport(Report, frozen=True, kw_only=True):
-    """One execution. `commission` is a cost when positive, in `currency`."""
+    """One execution. `commission` is a cost when positive, in `currency`.
+
+    `commission_qty` and `is_margined` are those of `OrderFilled`. Quantities are units of what is
+    priced: adapters turn contracts into units by the multiplier of the instrument.
+    """
 
     account_id: AccountId
     client_order_id: ClientOrderId
@@ -61,6 +65,8 @@ class FillReport(Report, frozen=True, kw_only=True):
     currency: str = "USD"
     liquidity_side: LiquiditySide = LiquiditySide.TAKER
     venue_seq: int = 0
+    commission_qty: Decimal = ZERO
+    is_margined: bool = False
 
 
 class PositionReport(Report, frozen=True, kw_only=True):
@@ -73,18 +79,33 @@ class PositionReport(Report, frozen=True, kw_only=True):
 
 
 class AccountReport(Report, frozen=True, kw_only=True):
-    """Cash of the account, in `currency`."""
+    """Cash of the account, in `currency`.
+
+    Attributes
+    ----------
+    equity, buying_power : Decimal or None
+        As the venue counts them; None when it does not say.
+    balances : tuple of (currency, amount)
+        Every currency that the account holds, total amounts; for people to look at.
+    """
 
     account_id: AccountId
     cash: Decimal
     currency: str = "USD"
+    equity: Decimal | None = None
+    buying_power: Decimal | None = None
+    balances: tuple[tuple[str, Decimal], ...] = ()
 
 
 class MassStatus(Report, frozen=True, kw_only=True):
-    """Everything that a broker needs to reconcile: one consistent answer of the venue."""
+    """Everything that a broker needs to reconcile: one consistent answer of the venue.
+
+    `positions` and `account` are None where the venue cannot tell them (FIX order routing): then they are not
+    compared.
+    """
 
     account_id: AccountId
     open_orders: tuple[OrderStatusReport, ...]
     fills: tuple[FillReport, ...]
-    positions: tuple[PositionReport, ...]
-    account: AccountReport
+    positions: tuple[PositionReport, ...] | None
+    account: AccountReport | None

@@ -27,10 +27,51 @@ class OrderType(StrEnum):
 
 
 class TimeInForce(StrEnum):
+    """OPG and CLS are for the opening and the closing auction: with MARKET they are MOO and MOC, with LIMIT LOO and LOC."""
+
     DAY = "DAY"
     GTC = "GTC"
     IOC = "IOC"
     FOK = "FOK"
+    OPG = "OPG"
+    CLS = "CLS"
+
+
+class OrderListKind(StrEnum):
+    """How the orders of one list depend on each other.
+
+    BRACKET: an entry; when it fills, a take profit and a stop loss, of which one cancels the other.
+    OTO: an entry; when it fills, one exit. OCO: two exits of a position, one cancels the other.
+    MULTI_LEG: legs of options that trade together at one net price, or not at all.
+    """
+
+    BRACKET = "BRACKET"
+    OTO = "OTO"
+    OCO = "OCO"
+    MULTI_LEG = "MULTI_LEG"
+
+
+class AssetClass(StrEnum):
+    EQUITY = "EQUITY"
+    OPTION = "OPTION"
+    FUTURE = "FUTURE"
+    FOREX = "FOREX"
+    CRYPTO = "CRYPTO"
+    PERPETUAL = "PERPETUAL"
+
+
+class DataKind(StrEnum):
+    """Kinds of market data that a venue streams or keeps."""
+
+    QUOTES = "quotes"
+    TRADES = "trades"
+    BOOKS = "books"
+    BARS = "bars"
+
+
+class OptionRight(StrEnum):
+    CALL = "CALL"
+    PUT = "PUT"
 
 
 class LiquiditySide(StrEnum):

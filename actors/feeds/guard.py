@@ -17,11 +17,11 @@ from trading.data import Bar, BarSlice, BookDelta, BookSnapshot, MarketData, Quo
 from trading.effects import Effect, Publish, Send, SetTimer
 from trading.events import Event
 from trading.identifiers import InstrumentId, MachineName, StreamName, Venue, machine_name
+from trading.market_data.plausibility import PRICE_MAX, PRICE_MIN
 from trading.messages import Message
 from trading.outcomes import Started, TimerFired
 from trading.values import NANOS_PER_SECOND, BookAction
 
-PRICE_MIN, PRICE_MAX = 1e-9, 1e9
 SYMBOL_LENGTH_MAX = 64
 FUTURE_NS_MAX = 60 * NANOS_PER_SECOND
 AHEAD_NS_MAX = 31 * 86_400 * NANOS_PER_SECOND
@@ -59,11 +59,15 @@ class GuardConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_silence_ns : int
         Connected but mute for so long is stale (ns of host time).
     max_age_ns : int
-        Data older than the newest of the feed by more than this is refused (ns of market time).
+        Data older than the newest of the feed by more than this is refused (ns of market time); of a live feed
+        also a slice that closed so long before the host's clock.
+    max_lag_ns : int
+        Of a live feed: quotes, trades and books that are older than this when they arrive are refused (ns).
     max_jump : float or None
         Greatest ratio between a price and the last one of the instrument, either way; None: no limit.
     is_replay : bool
-        Market time is not host time: from the future is what is alone 31 days ahead of the newest.
+        Market time is not host time: from the future is what is alone 31 days ahead of the newest. Without it
+        market time is host time: what is more than a minute ahead of the host's clock is from the future.
     """
 
     venue: Venue
@@ -71,6 +75,7 @@ class GuardConfig(msgspec.Struct, frozen=True, kw_only=True):
     instruments: frozenset[InstrumentId]
     max_silence_ns: int = 5 * NANOS_PER_SECOND
     max_age_ns: int = 3_600 * NANOS_PER_SECOND
+    max_lag_ns: int = 10 * NANOS_PER_SECOND
     max_jump: float | None = None
     is_replay: bool = True
 
@@ -187,9 +192,11 @@ class DataGuard:
             return RejectCode.TOO_OLD
         if self.config.is_replay:
             is_ahead = self._is_alone_ahead(message.ts_event)
-        else:
-            is_ahead = message.ts_event > now + FUTURE_NS_MAX
-        return RejectCode.FROM_THE_FUTURE if is_ahead else None
+            return RejectCode.FROM_THE_FUTURE if is_ahead else None
+        if message.ts_event > now + FUTURE_NS_MAX:
+            return RejectCode.FROM_THE_FUTURE
+        oldest = self.config.max_age_ns if type(message) is BarSlice else self.config.max_lag_ns
+        return RejectCode.TOO_OLD if message.ts_event < now - oldest else None
 
     def _is_alone_ahead(self, ts_event: int) -> bool:
         """One wild moment must not age all others; a second one near it says that time went on."""

@@ -1,29 +1,49 @@
-"""Find a venue by its name, through entry points: `neural_trader.venues`, ours and anybody's."""
+"""Find venues by name, through entry points: `neural_trader.venues`, ours and anybody's."""
 
-from importlib.metadata import entry_points
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
 
+from actors.venues.profile import VenueProfile
 from trading.errors import ConfigError
-from trading.identifiers import AccountId, Venue
-from trading.ports import VenuePort
 
 GROUP = "neural_trader.venues"
 
 
-def open_venue(venue: Venue, account_id: AccountId, secret: bytes) -> VenuePort:
-    """Return the adapter for one account; not connected yet.
+def venue_names() -> tuple[str, ...]:
+    """Return the names of all installed venues, sorted."""
+    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
 
-    An entry point names a function `(account_id, cluster_secret) -> VenuePort`. Credentials are the
-    adapter's own business: it reads them in the one process that needs them.
+
+def venue_profile(name: str) -> VenueProfile:
+    """Return the profile that the entry point `name` names.
+
+    Parameters
+    ----------
+    name : str
+        Of an installed venue, or `package.module:OBJECT` for a profile that no distribution announces.
 
     Raises
     ------
     ConfigError
-        If no such venue is installed.
+        If no such venue is installed, or it cannot be imported.
     """
+    if ":" in name:
+        return _load(EntryPoint(name, name, GROUP))
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if venue not in found:
-        raise ConfigError(
-            f"account.venue is {venue!r}; installed venues are {', '.join(sorted(found))}."
+    if name not in found:
+        near = get_close_matches(name, found, n=1)
+        advice = (
+            f"did you mean {near[0]}?" if near else f"installed are {', '.join(sorted(found))}."
         )
-    port: VenuePort = found[venue].load()(account_id, secret)
-    return port
+        raise ConfigError(f"no venue {name!r} is installed; {advice}")
+    return _load(found[name])
+
+
+def _load(entry: EntryPoint) -> VenueProfile:
+    try:
+        profile = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"the venue {entry.name!r} cannot be loaded: {error}.") from error
+    if not isinstance(profile, VenueProfile):
+        raise ConfigError(f"{entry.value} is a {type(profile).__name__}, not a VenueProfile.")
+    return profile

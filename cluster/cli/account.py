@@ -80,15 +80,17 @@ def rows_of_journal(config: "Config", until: int | None = None) -> AccountRows:
     from trading.events import OrderFilled
     from trading.identifiers import AccountId, kill_stream
 
-    cash = config.account.initial_cash
+    cash = config.account.initial_cash  # a real account is opened with what its venue said
     record = AccountRecord(cash, kill_stream(AccountId(config.account.account_id)))
     account = Account(cash)
     fills: list[Row] = []
     count = 0
     for event in _events(config, until):
         record.apply(event)
-        if isinstance(event, OrderFilled) and not account.has_fill(event.trade_id):
-            fills.append(_fill(event, account.apply_fill(event)))
+        is_new = isinstance(event, OrderFilled) and not account.has_fill(event.trade_id)
+        realized = account.apply(event)
+        if is_new:
+            fills.append(_fill(event, realized))
         count += 1
     if until is not None and count < until:
         raise UsageError(f"the account's stream ends at {count}; --until {until} is behind it.")
@@ -126,8 +128,9 @@ def follow_fills(config: "Config") -> Iterator[Row]:
     account = Account(config.account.initial_cash)
     prices: dict[InstrumentId, Decimal] = {}
     for event in _events(config, until=None, is_endless=True):
-        if isinstance(event, OrderFilled) and not account.has_fill(event.trade_id):
-            realized = account.apply_fill(event)
+        is_new = isinstance(event, OrderFilled) and not account.has_fill(event.trade_id)
+        realized = account.apply(event)
+        if is_new:
             prices[event.instrument_id] = event.last_px
             yield {**_fill(event, realized), "capital": account.equity(prices)}
 

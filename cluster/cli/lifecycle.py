@@ -37,6 +37,7 @@ def down(
     from cluster import ray_runtime
     from cluster.cli.output import print_json
     from cluster.client import connect
+    from cluster.venue_access import remove_left_credentials
     from trading.errors import ClusterUnreachable
 
     settings = config_of(config, address)
@@ -47,6 +48,8 @@ def down(
     except ClusterUnreachable as error:
         problem = error
     processes = ray_runtime.stop_head(settings) if is_local else 0
+    if problem is None or is_local:
+        remove_left_credentials(settings)
     if problem is not None and not processes:
         raise problem
     if as_json:

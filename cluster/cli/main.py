@@ -21,9 +21,11 @@ from cluster.cli import (
     risk,
     run,
     serve,
+    slippage,
     sweep,
     train,
     tune,
+    venues,
 )
 from cluster.cli.options import JsonOption
 from cluster.exit_codes import ExitCode
@@ -43,6 +45,7 @@ app.command("status")(observe.status)
 app.command("orders")(observe.orders)
 app.command("positions")(observe.positions)
 app.command("fills")(observe.fills)
+app.command("slippage")(slippage.slippage)
 app.command("publish")(publish.publish)
 app.command("kill")(kill.kill)
 app.command("replay")(replay.replay)
@@ -57,6 +60,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(risk.app, name="risk")
 app.add_typer(models.app, name="models")
+app.add_typer(venues.app, name="venues")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(config.app, name="config")
 
@@ -80,7 +84,7 @@ def main() -> None:
     try:
         app(prog_name="trader")
     except TradingError as error:
-        typer.echo(f"trader: {error} [{error.code}]", err=True)
+        typer.echo(f"trader: {_without_secrets(error)} [{error.code}]", err=True)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         typer.echo("trader: interrupted.", err=True)
@@ -90,11 +94,17 @@ def main() -> None:
         sys.exit(ExitCode.FAILED)
 
 
+def _without_secrets(error: TradingError) -> str:
+    from actors.venues.credentials import masked
+
+    return masked(str(error))
+
+
 def _story(error: Exception) -> str:
     """Say in one line what broke, and where the traceback went."""
-    from cluster.logs import record_crash, without_password
+    from cluster.logs import record_crash, without_secrets
 
-    summary = without_password(f"{type(error).__name__}: {error}".splitlines()[0])
+    summary = without_secrets(f"{type(error).__name__}: {error}".splitlines()[0])
     try:
         place = f"the traceback is in {record_crash(error)}"
     except OSError as failure:

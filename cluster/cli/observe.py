@@ -149,8 +149,7 @@ def _facts(config: "Config", snapshot: "ClusterSnapshot") -> dict[str, object]:
     return {
         "cluster": f"{config.cluster.name} ({config.cluster.mode})",
         "market time": moment(snapshot.clock_ns),
-        "slice": f"{snapshot.sequence} of {snapshot.first}..{snapshot.last}"
-        + (" (finished)" if snapshot.finished else ""),
+        **_place(snapshot),
         "trading": f"{state}{reason}",
         "kill switch": _switch(broker),
         "equity": money(ledger.get("equity")),
@@ -158,6 +157,14 @@ def _facts(config: "Config", snapshot: "ClusterSnapshot") -> dict[str, object]:
         "open orders": len(broker["open_orders"]) if broker else "broker is down",
         "tick to order": f"p50 {_micros(latency.p50)}, p99 {_micros(latency.p99)}",
     } | _forecasts(snapshot)
+
+
+def _place(snapshot: "ClusterSnapshot") -> dict[str, object]:
+    """Where a replay is, or how we stand with a real venue."""
+    if snapshot.venue is not None:
+        return {"venue": f"{snapshot.venue.name}: {snapshot.venue.summary}"}
+    end = " (finished)" if snapshot.finished else ""
+    return {"slice": f"{snapshot.sequence} of {snapshot.first}..{snapshot.last}{end}"}
 
 
 def _forecasts(snapshot: "ClusterSnapshot") -> dict[str, object]:

@@ -108,15 +108,19 @@ class LiveScreen(Silence):
 def line_of(snapshot: "ClusterSnapshot") -> str:
     """Return the state of a run in one line."""
     from cluster.cli.account import machine_view
-    from cluster.cli.wording import day, money
+    from cluster.cli.wording import day, moment, money
     from cluster.tables import refusal_counts
 
     ledger = machine_view(snapshot, "ledger")
     orders = ledger.get("orders", {})
-    done = max(0, snapshot.sequence - snapshot.first + 1) if snapshot.sequence else 0
-    of = max(0, snapshot.last - snapshot.first + 1)
+    if snapshot.venue is None:
+        done = max(0, snapshot.sequence - snapshot.first + 1) if snapshot.sequence else 0
+        of = max(0, snapshot.last - snapshot.first + 1)
+        where = f"{day(snapshot.clock_ns)}  day {done} of {of}"
+    else:
+        where = f"{moment(snapshot.clock_ns)}  {snapshot.venue.name} {snapshot.venue.summary}"
     return (
-        f"{day(snapshot.clock_ns)}  day {done} of {of}  equity {money(ledger.get('equity'))}  "
+        f"{where}  equity {money(ledger.get('equity'))}  "
         f"orders {orders.get('submitted', 0)}  filled {orders.get('filled', 0)}  "
         f"refused {refusal_counts(snapshot).total()}"
     )

@@ -1,4 +1,4 @@
-"""`trader run`: trade a replay from start to end, show it, judge it."""
+"""`trader run`: trade a replay from start to end, or a real venue until Ctrl-C; show it, judge it."""
 
 import time
 from contextlib import suppress
@@ -11,6 +11,7 @@ from cluster.cli.options import AddressOption, ConfigOption, JsonOption, QuietOp
 from cluster.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from cluster.cli.progress import Progress
     from cluster.config import Config
     from cluster.result import RunResult
     from cluster.view import ClusterSnapshot, ClusterView
@@ -46,16 +47,23 @@ def run(
     """Trade a replay of real prices and show it live. Ends with a result per strategy and a report.
 
     Each run has a folder and a journal of its own below the state folder; --keep-up uses the
-    configured ones. The exit code is 1 when ledger and exchange disagree at the end.
+    configured ones. The exit code is 1 when ledger and exchange disagree at the end. With a real venue
+    the run ends at Ctrl-C, uses the configured journal, and the exit code is 1 when the account does not
+    agree with the venue's.
     """
     from cluster.cli.folders import stamp_of, with_fresh_folder
     from cluster.cli.output import note, print_json
     from cluster.cli.summary import print_result
+    from cluster.config.venue_checks import is_simulated
     from cluster.result import run_summary
 
-    settings = config_of(config, address, _data(speed, days, symbols))
+    data = _data(speed, days, symbols)
+    settings = config_of(config, address, data)
+    is_replay = is_simulated(settings)
+    if not is_replay:
+        _require_no_replay(data)
     now_ns = time.time_ns()
-    if not keep_up:
+    if is_replay and not keep_up:
         settings = with_fresh_folder(settings, now_ns)
     path = (report or settings.cluster.state_dir / f"report-{stamp_of(now_ns)}.html").absolute()
     _require_place(path)
@@ -65,8 +73,7 @@ def run(
     else:
         print_result(result)
         note(_try_next(keep_up=keep_up), quiet=quiet)
-    is_clean = result.check is not None and result.check.is_clean
-    raise typer.Exit(ExitCode.OK if is_clean else ExitCode.FAILED)
+    raise typer.Exit(ExitCode.OK if result.is_clean else ExitCode.FAILED)
 
 
 def _data(speed: str | None, days: int | None, symbols: str | None) -> dict[str, Any]:
@@ -76,6 +83,23 @@ def _data(speed: str | None, days: int | None, symbols: str | None) -> dict[str,
         "symbols": symbols,
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def _require_no_replay(data: dict[str, Any]) -> None:
+    """Refuse options of a replay where there is none.
+
+    Raises
+    ------
+    UsageError
+        If there is one.
+    """
+    from trading.errors import UsageError
+
+    if data:
+        raise UsageError(
+            "--speed, --days and --symbols belong to a replay; with a real venue, feed.symbols in the "
+            "configuration says what is traded."
+        )
 
 
 def _pace(speed: str) -> float:
@@ -145,11 +169,13 @@ def _trade(
 
 
 def _watch(view: "ClusterView", config: "Config", *, plain: bool, quiet: bool) -> "ClusterSnapshot":
-    """Show the run until the replay has finished and the books have settled."""
+    """Show the run until the replay has finished and the books have settled; a real venue until Ctrl-C."""
     from cluster.cli.progress import progress_of
 
     with progress_of(plain=plain, quiet=quiet) as progress:
         snapshot = view.snapshot()
+        if snapshot.venue is not None:
+            return _watch_venue(view, progress)
         looks = LAST_LOOKS
         while looks and not _is_settled(snapshot):
             progress.show(snapshot)
@@ -158,6 +184,15 @@ def _watch(view: "ClusterView", config: "Config", *, plain: bool, quiet: bool) -
             looks -= snapshot.finished
         progress.show(snapshot)
     return snapshot
+
+
+def _watch_venue(view: "ClusterView", progress: "Progress") -> "ClusterSnapshot":
+    """Show a run that has no end of its own; Ctrl-C is its ordinary end."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            progress.show(view.snapshot())
+            time.sleep(POLL_INTERVAL_S)
+    return view.snapshot()
 
 
 def _is_settled(snapshot: "ClusterSnapshot") -> bool:

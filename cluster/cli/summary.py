@@ -60,7 +60,7 @@ def _lines(result: "RunResult") -> list[str]:
     from cluster.cli.wording import money, percent
 
     orders = result.orders
-    gain = result.final_equity / result.initial_equity - 1
+    gain = result.final_equity / result.initial_equity - 1 if result.initial_equity else None
     refused = ", ".join(f"{code} {count}" for code, count in sorted(orders.refused.items()))
     latency = result.latency_us.tick_to_order
     equity = f"{money(result.initial_equity)} -> {money(result.final_equity)} ({percent(gain)})"
@@ -72,4 +72,5 @@ def _lines(result: "RunResult") -> list[str]:
     ]
     if latency.p50 is not None and latency.p99 is not None:
         lines.append(f"Tick to order: p50 {latency.p50:,.0f} us, p99 {latency.p99:,.0f} us.")
-    return [*lines, check_line(result.check), f"Report: {result.report}"]
+    check = check_line(result.check) if result.venue is None else result.venue.verdict
+    return [*lines, check, f"Report: {result.report}"]

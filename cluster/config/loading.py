@@ -23,6 +23,7 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource
 
 from cluster.config.model import Config
 from cluster.config.safety import LIVE_CONFIRM, require_safe
+from cluster.config.venue_checks import require_venues
 from cluster.config.wording import sentences, unknown_key
 from trading.errors import ConfigError
 
@@ -84,6 +85,7 @@ def load(path: Path | None = None, overrides: Mapping[str, Any] | None = None) -
         config = Config(**merged)
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error, origins))) from None
+    require_venues(config, origins)
     require_safe(config)
     return Loaded(config, origins)
 

@@ -12,6 +12,8 @@ from urllib.parse import quote
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cluster.config.account import AccountConfig
+from cluster.config.execution import ExecutionConfig
 from cluster.config.forecasting import ForecastSourceConfig, ModelsConfig, ServeConfig
 from cluster.config.sections import (
     Count,
@@ -24,14 +26,17 @@ from cluster.config.sections import (
     Symbols,
     UserPath,
 )
+from cluster.config.venues import FeedConfig, InstrumentConfig, VenueConfig
 
 MACHINE_KINDS = (
     "replay",
     "exchange",
+    "market",
     "feed",
     "book",
     "forecast",
     "strategy",
+    "execution",
     "risk",
     "broker",
     "ledger",
@@ -132,18 +137,6 @@ class ClusterConfig(Section):
         if unknown:
             raise ValueError(f"names {', '.join(unknown)}; kinds are {', '.join(MACHINE_KINDS)}")
         return placement
-
-
-class AccountConfig(Section):
-    """The account that is traded."""
-
-    venue: Name = Field(
-        default="paper", description="Venue that orders go to; `paper` is the simulator."
-    )
-    account_id: Name = Field(default="DEMO", description="Account at the venue.")
-    initial_cash: Money = Field(
-        default=Decimal(1_000_000), description="Cash that a paper account starts with (USD)."
-    )
 
 
 class DataConfig(Section):
@@ -395,6 +388,13 @@ class Config(BaseSettings):
     account: AccountConfig = Field(
         default_factory=AccountConfig, description="The account that is traded."
     )
+    venues: dict[Name, VenueConfig] = Field(
+        default={}, description="Venues by name, with the options of their adapters."
+    )
+    feed: FeedConfig = Field(default_factory=FeedConfig, description="Market data of a real venue.")
+    instruments: tuple[InstrumentConfig, ...] = Field(
+        default=(), description="What is traded, where the venue cannot be asked."
+    )
     data: DataConfig = Field(
         default_factory=DataConfig, description="What is replayed, and how fast."
     )
@@ -404,6 +404,9 @@ class Config(BaseSettings):
     risk: RiskConfig = Field(default_factory=RiskConfig, description="Limits of the risk manager.")
     strategies: dict[Name, StrategyConfig] = Field(
         default={}, description="The running strategies by id."
+    )
+    execution: ExecutionConfig = Field(
+        default_factory=ExecutionConfig, description="The desk that works large orders over time."
     )
     models: ModelsConfig = Field(
         default_factory=ModelsConfig, description="Where forecasting models are kept."

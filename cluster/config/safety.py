@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cluster.config.model import Config
+from cluster.config.venue_checks import is_simulated
 from trading.errors import AuthError, ConfigError
 
 LIVE_CONFIRM = "TRADER_LIVE_CONFIRM"
@@ -51,9 +52,9 @@ def _require_protected_bind(bind: str) -> None:
 
 def _require_live_gate(config: Config) -> None:
     account = config.account.account_id
-    if config.account.venue == "paper":
+    if is_simulated(config):
         raise ConfigError(
-            'cluster.mode is "live" but account.venue is "paper", a simulation; '
+            f'cluster.mode is "live" but account.venue is "{config.account.venue}", a simulation; '
             'name a real venue or set mode = "paper".'
         )
     if config.live.confirm_account != account:

@@ -1,5 +1,6 @@
 """Turn what pydantic says into one clear sentence for each mistake."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -10,6 +11,9 @@ from pydantic_core import ErrorDetails
 from cluster.config.model import Config
 
 _UNSHOWN = {"cluster.journal"}  # may hold a password
+_SECRET_KEY = re.compile(
+    r"secret|passw|passphrase|token|credential|private|api_?key|(^|_)key$|(^|_)pin$", re.IGNORECASE
+)
 
 
 def sentences(error: ValidationError, origins: Mapping[str, str]) -> list[str]:
@@ -25,11 +29,36 @@ def unknown_key(key: str, where: str, wanted: str, known: Iterable[str]) -> str:
     return f"{key} in {where} is not a known key; {advice}"
 
 
+def misplaced_secret(key: str, where: str, variables: Iterable[str] = ()) -> str | None:
+    """Return the sentence about a key that sounds like a credential; None when it does not. Shows no value.
+
+    Parameters
+    ----------
+    variables : iterable of str
+        The environment variables in which it belongs.
+    """
+    if not _SECRET_KEY.search(key.rpartition(".")[2]):
+        return None
+    names = " and ".join(variables) or "the venue's variables (`trader venues show NAME`)"
+    return (
+        f"{key} in {where} looks like a credential, which has no place in the configuration; remove it, and "
+        f"export {names}, or write them to .env (chmod 600)."
+    )
+
+
+def origin_of(key: str, origins: Mapping[str, str]) -> str:
+    """Return the layer that sets a dotted key, or that sets something above it."""
+    return _origin(key.split("."), origins)
+
+
 def _sentence(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
     path = [str(part) for part in detail["loc"]]
     key = ".".join(path)
     where = _origin(path, origins)
     if detail["type"] == "extra_forbidden":
+        secret = misplaced_secret(key, where)
+        if secret is not None:
+            return secret
         prefix = ".".join(path[:-1])
         known = [f"{prefix}.{name}" if prefix else name for name in _known_keys(path[:-1])]
         return unknown_key(key, where, key, known)

@@ -164,6 +164,11 @@ mode = "live"
 [account]
 venue = "broker"
 account_id = "A1"
+capital = 1000
+[venues.broker]
+adapter = "tests.cluster.remote_desk:REMOTE_DESK"
+[feed]
+symbols = ["KO"]
 [live]
 confirm_account = "A1"
 """
@@ -180,7 +185,8 @@ def test_when_live_is_confirmed_three_times_it_passes(monkeypatch: pytest.Monkey
         (LIVE, "", AuthError),
         (LIVE, "A2", AuthError),
         (LIVE.replace('confirm_account = "A1"', ""), "A1", AuthError),
-        (LIVE.replace('"broker"', '"paper"'), "A1", ConfigError),
+        (LIVE.replace('venue = "broker"', 'venue = "paper"'), "A1", ConfigError),
+        (LIVE.replace("tests.cluster.remote_desk:REMOTE_DESK", "paper"), "A1", ConfigError),
     ],
 )
 def test_when_live_is_not_confirmed_it_is_refused(

@@ -39,8 +39,9 @@ def test_when_a_run_is_asked_for_json_stdout_is_one_object(
     assert ended.status == 0
     assert set(ended.json) == {
         "days", "symbols", "strategies", "equity", "orders", "check", "latency_us", "actors",
-        "seconds", "report",
+        "seconds", "report", "venue",
     }  # fmt: skip
+    assert ended.json["venue"] is None
     assert ended.json["check"] == {
         "duplicates": 0, "lost": 0, "position_difference": 0, "cash_difference": 0,
     }  # fmt: skip

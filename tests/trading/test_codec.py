@@ -73,25 +73,25 @@ GOLDEN: list[tuple[Message, str]] = [
     (
         ORDER,
         (
-            "dc0016ab5375626d69744f726465720102ac666565643a70617065722f37ac73747261746567793a"
+            "dc0018ab5375626d69744f726465720102ac666565643a70617065722f37ac73747261746567793a"
             "732f37a163a444454d4fa173a6412e584e4153a3425559a3313030a64d41524b4554a3444159c0c0"
-            "c0c2c2a67461726765740000c0"
+            "c0c2c2a67461726765740000c0c2c0"
         ),
     ),
     (
         PermittedOrder(order=ORDER, permit=PERMIT),
         (
-            "97ae5065726d69747465644f726465720000a0a0dc0016ab5375626d69744f726465720102ac6665"
+            "97ae5065726d69747465644f726465720000a0a0dc0018ab5375626d69744f726465720102ac6665"
             "65643a70617065722f37ac73747261746567793a732f37a163a444454d4fa173a6412e584e4153a3"
-            "425559a3313030a64d41524b4554a3444159c0c0c0c2c2a67461726765740000c099aa5269736b50"
-            "65726d69740000a0a0a2616103cd012ca26262"
+            "425559a3313030a64d41524b4554a3444159c0c0c0c2c2a67461726765740000c0c2c099aa526973"
+            "6b5065726d69740000a0a0a2616103cd012ca26262"
         ),
     ),
     (
         FILL,
         (
-            "dc0011ab4f7264657246696c6c65640500a0a0a163a173a6412e584e4153a176a174a453454c4ca1"
-            "33a531302e3530a4302e3031a3555344a554414b4552a6746172676574"
+            "dc0013ab4f7264657246696c6c65640500a0a0a163a173a6412e584e4153a176a174a453454c4ca1"
+            "33a531302e3530a4302e3031a3555344a554414b4552a6746172676574a130c2"
         ),
     ),
     (
@@ -234,8 +234,39 @@ ORDER_BEFORE_ARRIVAL_PX = (
 )
 
 
-def test_order_of_an_older_journal_decodes() -> None:
-    assert decode(bytes.fromhex(ORDER_BEFORE_ARRIVAL_PX)) == ORDER
+OLDER: list[tuple[Message, str]] = [
+    (ORDER, ORDER_BEFORE_ARRIVAL_PX),
+    (
+        ORDER,
+        (
+            "dc0016ab5375626d69744f726465720102ac666565643a70617065722f37ac73747261746567793a"
+            "732f37a163a444454d4fa173a6412e584e4153a3425559a3313030a64d41524b4554a3444159c0c0"
+            "c0c2c2a67461726765740000c0"
+        ),
+    ),
+    (
+        PermittedOrder(order=ORDER, permit=PERMIT),
+        (
+            "97ae5065726d69747465644f726465720000a0a0dc0016ab5375626d69744f726465720102ac6665"
+            "65643a70617065722f37ac73747261746567793a732f37a163a444454d4fa173a6412e584e4153a3"
+            "425559a3313030a64d41524b4554a3444159c0c0c0c2c2a67461726765740000c099aa5269736b50"
+            "65726d69740000a0a0a2616103cd012ca26262"
+        ),
+    ),
+    (
+        FILL,
+        (
+            "dc0011ab4f7264657246696c6c65640500a0a0a163a173a6412e584e4153a176a174a453454c4ca1"
+            "33a531302e3530a4302e3031a3555344a554414b4552a6746172676574"
+        ),
+    ),
+]
+"""As released versions wrote them."""
+
+
+@pytest.mark.parametrize(("message", "payload"), OLDER, ids=lambda each: type(each).__name__)
+def test_record_of_a_released_version_decodes(message: Message, payload: str) -> None:
+    assert decode(bytes.fromhex(payload)) == message
 
 
 def test_record_of_an_older_version_decodes_with_the_defaults() -> None:

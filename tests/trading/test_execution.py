@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.commands import SubmitOrder
-from trading.execution import CLOSE, OPEN, Occasion, PlannerConfig, plan
+from trading.execution import CLOSE, OPEN, Occasion, PlannerConfig, plan, quantity_for
 from trading.identifiers import AccountId, InstrumentId, StrategyId, derive_client_order_id
 from trading.instruments import Instrument
-from trading.values import OrderSide, OrderType
+from trading.values import AssetClass, OrderSide, OrderType, TimeInForce
 
 A, B, C = (InstrumentId(f"{name}.XNAS") for name in "ABC")
 INSTRUMENTS = {name: Instrument(instrument_id=name) for name in (A, B, C)}
@@ -205,3 +205,60 @@ def test_plan_lands_on_the_target_unless_the_way_is_shorter_than_the_band(
 def test_price_below_half_a_tick_is_a_price_all_the_same(price: float) -> None:
     (order,) = planned({A: 0.0}, {A: 7}, {A: price})
     assert (order.side, order.quantity, order.reduce_only) == (SELL, 7, True)
+
+
+COIN = Instrument(
+    instrument_id=InstrumentId("BTC/USD.X"),
+    asset_class=AssetClass.CRYPTO,
+    lot_size=Decimal("0.0001"),
+    min_quantity=Decimal("0.0001"),
+    min_notional=Decimal(10),
+)
+
+
+def test_money_becomes_whole_lots() -> None:
+    assert quantity_for(Decimal(100), 33.3, INSTRUMENTS[A]) == 3
+    assert quantity_for(Decimal(100), Decimal(60_000), COIN) == Decimal("0.0016")
+
+
+@pytest.mark.parametrize("notional", ["0", "0.01", "9.99"])
+def test_money_that_is_too_little_is_no_order(notional: str) -> None:
+    assert quantity_for(Decimal(notional), 100.0, COIN) == 0
+
+
+@pytest.mark.parametrize(
+    ("notional", "price"), [("1", 0.0), ("1", -1.0), ("1", float("nan")), ("NaN", 1.0)]
+)
+def test_money_without_a_price_is_an_error(notional: str, price: float) -> None:
+    with pytest.raises(ValueError, match="no quantity"):
+        quantity_for(Decimal(notional), price, COIN)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.decimals("0", "1000000", places=2),
+    st.decimals("0.01", "100000", places=2),
+    st.sampled_from([COIN, INSTRUMENTS[A]]),
+)
+def test_no_more_than_the_money_is_spent(
+    notional: Decimal, price: Decimal, instrument: Instrument
+) -> None:
+    units = quantity_for(notional, price, instrument)
+    assert units % instrument.lot_size == 0
+    assert units * price <= notional
+    assert units == 0 or units * price >= instrument.min_notional
+    if notional >= price * instrument.lot_size + instrument.min_notional:
+        assert (units + instrument.lot_size) * price > notional
+
+
+def test_what_trades_around_the_clock_is_ordered_until_canceled() -> None:
+    (stock,) = planned({A: 0.5})
+    (coin,) = planned({COIN.instrument_id: 0.5}, instruments={COIN.instrument_id: COIN})
+    assert (stock.time_in_force, coin.time_in_force) == (TimeInForce.DAY, TimeInForce.GTC)
+
+
+def test_a_change_below_the_smallest_value_is_left_alone() -> None:
+    name = InstrumentId("X.Y")
+    large = Instrument(instrument_id=name, min_notional=Decimal(500))
+    assert planned({name: 0.049}, instruments={name: large}) == []
+    assert len(planned({name: 0.05}, instruments={name: large})) == 1

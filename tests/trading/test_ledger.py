@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from trading.codec import decode, encode
 from trading.commands import SubmitOrder
+from trading.curve import Curve
 from trading.data import Bar, BarSlice, BookTop
 from trading.effects import Append
 from trading.events import (
+    AccountOpened,
     AccountReconciled,
+    CashAdjusted,
     EquityMarked,
     OrderAccepted,
     OrderCanceled,
@@ -25,7 +28,7 @@ from trading.events import (
     OrderSubmitted,
 )
 from trading.instruments import Instrument
-from trading.ledger import Curve, Ledger, LedgerConfig
+from trading.ledger import Ledger, LedgerConfig
 from trading.outcomes import JournalRecovered, JournalUnavailable, LinkUp
 from trading.values import OrderSide
 
@@ -161,6 +164,7 @@ def test_a_slice_is_marked_once_with_what_the_account_is_worth():
         cash=Decimal(1000),
         gross=Decimal(405),
         net=Decimal(15),
+        capital=Decimal(1000),
         by_strategy=(
             ("trend", Decimal(10), Decimal(210)),
             ("pairs", Decimal(5), Decimal(195)),
@@ -344,3 +348,48 @@ def test_equity_equals_the_naive_sum_and_what_the_strategies_earned(trades, aapl
     profits = [Fraction(profit) for _, profit, _ in effect.event.by_strategy]
     assert 1000 + sum(profits) == worth
     assert books.restarted().state_hash() == books.ledger.state_hash()
+
+
+def opened(cash, *positions):
+    return AccountOpened(
+        account_id="DEMO",
+        cash=Decimal(cash),
+        positions=tuple((key, Decimal(units), Decimal(price)) for key, units, price in positions),
+    )
+
+
+def test_it_begins_with_what_the_account_held():
+    books = Books().tell(opened("500", (AAPL, 10, "20")))
+    books.mark(1, aapl=30.0)
+    view = books.view
+    assert (view["cash"], view["equity"], view["initial"]) == (500, 800, 700)
+    assert view["strategies"]["EXTERNAL"]["profit"] == 100
+    assert (view["drawdown"], view["max_drawdown"]) == (0, 0)
+
+
+def test_cash_that_was_moved_is_nobodys_profit_and_no_drawdown():
+    books = Books().trade("1", BUY, 10, "20")
+    books.mark(1, aapl=20.0)
+    books.tell(CashAdjusted(account_id="DEMO", amount=Decimal(-500), reason="moved"))
+    books.mark(2, aapl=20.0)
+    view = books.view
+    assert (view["equity"], view["initial"]) == (500, 500)
+    assert view["max_drawdown"] == 0
+    assert {name: one["profit"] for name, one in view["strategies"].items()} == {
+        "trend": 0,
+        "pairs": 0,
+    }
+    assert books.restarted().state_hash() == books.ledger.state_hash()
+
+
+def test_a_margined_position_counts_with_its_profit():
+    books = Books()
+    books.tell(submitted("1"), margined_fill("1", BUY, 10, "20"))
+    books.mark(1, aapl=21.0)
+    view = books.view
+    assert (view["cash"], view["equity"], view["gross"]) == (1000, 1010, 210)
+    assert books.own[-1].equity == 1010
+
+
+def margined_fill(key, side, quantity, price):
+    return msgspec.structs.replace(fill(key, f"t{key}", side, quantity, price), is_margined=True)

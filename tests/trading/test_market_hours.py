@@ -57,3 +57,11 @@ def test_sessions_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="in order"):
         MarketHours(opens=(5, 1), closes=(6, 2))
     MarketHours(opens=(0, 5), closes=(5, 9))  # one ends where the next begins
+
+
+def test_the_next_open_is_strictly_later() -> None:
+    hours = MarketHours(opens=(10, 30), closes=(20, 40))
+    assert [hours.next_open(ts) for ts in (0, 10, 29)] == [10, 30, 30]
+    assert hours.next_open(30) == NANOS_PER_DAY
+    assert ALWAYS_OPEN.next_open(0) == NANOS_PER_DAY
+    assert ALWAYS_OPEN.next_open(NANOS_PER_DAY - 1) == NANOS_PER_DAY

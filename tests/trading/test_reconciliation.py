@@ -6,17 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.account import Account
+from trading.account import EXTERNAL, Account
 from trading.commands import SubmitOrder
 from trading.events import OrderAccepted, OrderDenied, OrderFilled, OrderSubmitted
+from trading.mismatches import Mismatch, RecentFill, mismatches
 from trading.order import Order
 from trading.reconciliation import (
-    EXTERNAL,
-    Mismatch,
     contradiction,
     fill_facts,
     fill_id,
-    mismatches,
     reconcile,
     status_facts,
 )
@@ -281,8 +279,10 @@ def test_positions_and_cash_that_differ_are_named():
 
 def test_a_fill_newer_than_the_answer_is_no_mismatch():
     books = Books().accept("a")
-    newer = fill_facts(books.orders["a"], fill("a", "t1"), NOW)
-    books.add(newer)
+    before = books.account.cash
+    facts = fill_facts(books.orders["a"], fill("a", "t1"), NOW)
+    books.add(facts)
+    newer = [RecentFill(facts[-1], books.account.cash - before)]
     assert mismatches(books.account, answer(), newer) == []
     listed = answer([], [fill("a", "t1")], {"AAPL.XNAS": 4}, 980)
     assert mismatches(books.account, listed, newer) == []

@@ -6,6 +6,7 @@ from typing import Any
 from trading.broker.cancellation import CANCEL_ALL, Cancellation
 from trading.broker.config import BrokerConfig
 from trading.broker.kill_switch import KILL, KillSwitch
+from trading.broker.opening import Opening
 from trading.broker.recovery import RECONCILE, Recovery
 from trading.broker.replacement import Replacement
 from trading.broker.reports import MISSING_FILLS, Reports
@@ -19,9 +20,11 @@ from trading.commands import (
     CancelAllOrders,
     CancelOrder,
     PermittedOrder,
+    PermittedOrderList,
     PermittedReplace,
     RiskAcknowledged,
     SubmitOrder,
+    SubmitOrderList,
     Watermark,
 )
 from trading.effects import Effect, Send
@@ -50,10 +53,15 @@ from trading.outcomes import (
     ReplaceRefused,
     Started,
     SubmitAcknowledged,
+    SubmitListAcknowledged,
+    SubmitListNotSent,
+    SubmitListOutcomeUnknown,
+    SubmitListRefused,
     SubmitNotSent,
     SubmitOutcomeUnknown,
     SubmitRefused,
     TimerFired,
+    VenueClockRead,
     VenueConnected,
     VenueDisconnected,
 )
@@ -80,14 +88,16 @@ class Broker:
         self._stream = account_stream(config.venue, config.account_id)
         self._kill_stream = kill_stream(config.account_id)
         self._state = state = BrokerState(config, self._name, self._kill_stream)
-        self._reports = Reports(state)
+        self._opening = opening = Opening(state)
+        self._reports = Reports(state, opening)
         self._resolution = Resolution(state, self._reports)
         self._submission = Submission(state, self._resolution)
         self._cancellation = Cancellation(state, self._resolution)
         self._replacement = Replacement(state, self._reports, self._resolution)
         self._kill_switch = KillSwitch(state, self._submission, self._cancellation)
-        self._recovery = Recovery(state, self._reports, self._resolution)
+        self._recovery = Recovery(state, opening, self._reports, self._resolution)
         self._watermark = WatermarkGate(state)
+        self._announcement: AnnounceRisk | None = None
         self._without_journal = self._handlers_without_journal()
         self._handlers = {**self._without_journal, **self._handlers_with_journal()}
 
@@ -108,6 +118,7 @@ class Broker:
         return ()
 
     def handle(self, message: Message, now: int) -> list[Effect]:
+        self._state.now = max(self._state.now, now)
         handlers = self._handlers if self._state.is_journal_up else self._without_journal
         handler = handlers.get(type(message))
         if handler is None:
@@ -140,8 +151,11 @@ class Broker:
             JournalRecovered: self._journal_recovered,
             VenueConnected: self._recovery.connected,
             VenueDisconnected: self._recovery.disconnected,
+            VenueClockRead: self._clock_read,
             PermittedOrder: self._submission.permitted,
+            PermittedOrderList: self._submission.permitted_list,
             SubmitOrder: self._submission.unpermitted,
+            SubmitOrderList: self._submission.unpermitted_list,
             PermittedReplace: self._replacement.permitted,
             CancelOrder: self._cancellation.cancel,
             CancelAllOrders: self._cancellation.cancel_all,
@@ -160,6 +174,10 @@ class Broker:
             SubmitRefused: self._submission.refused,
             SubmitNotSent: self._submission.not_sent,
             SubmitOutcomeUnknown: self._submission.unknown,
+            SubmitListAcknowledged: self._submission.list_answered,
+            SubmitListRefused: self._submission.list_answered,
+            SubmitListNotSent: self._submission.list_answered,
+            SubmitListOutcomeUnknown: self._submission.list_answered,
             CancelAcknowledged: self._cancellation.acknowledged,
             CancelRefused: self._cancellation.refused,
             CancelOutcomeUnknown: self._cancellation.unknown,
@@ -206,12 +224,25 @@ class Broker:
             self._state.ignore(message)
             return []
         self._state.risk_epoch = message.risk_epoch
+        self._announcement = message
+        return self._acknowledge_risk(now)
+
+    def _acknowledge_risk(self, now: int) -> list[Effect]:
+        """Answer the risk manager once the account is open: what it measures begins with that."""
+        announced = self._announcement
+        if announced is None or self._opening.is_awaited:
+            return []
+        self._announcement = None
         answer = RiskAcknowledged(
             ts_init=now,
-            risk_epoch=message.risk_epoch,
+            risk_epoch=announced.risk_epoch,
             account_seq=self._state.record.sequence,
         )
-        return [Send(message.reply_to, answer)]
+        return [Send(announced.reply_to, answer)]
+
+    def _clock_read(self, message: VenueClockRead, now: int) -> list[Effect]:
+        self._state.clock.take(message, now)
+        return []
 
     def _all_cancelled(self, message: CancelAllAcknowledged, now: int) -> list[Effect]:
         effects = self._cancellation.all_acknowledged(message, now)
@@ -224,7 +255,8 @@ class Broker:
         return effects
 
     def _mass_status_received(self, message: MassStatusReceived, now: int) -> list[Effect]:
-        return self._recovery.received(message, now) + self._kill_switch.flatten(now)
+        effects = self._recovery.received(message, now) + self._acknowledge_risk(now)
+        return effects + self._kill_switch.flatten(now)
 
     def _query_failed(self, message: QueryFailed, now: int) -> list[Effect]:
         match message.query:

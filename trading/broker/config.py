@@ -1,11 +1,14 @@
 """What a broker needs to know before it starts."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import msgspec
 
-from trading.identifiers import AccountId, MachineName, Venue
-from trading.values import NANOS_PER_SECOND
+from trading.capabilities import VenueCapabilities
+from trading.identifiers import AccountId, InstrumentId, MachineName, Venue
+from trading.instruments import Instrument
+from trading.values import NANOS_PER_SECOND, ZERO
 
 _MS = 1_000_000
 
@@ -33,6 +36,16 @@ class BrokerConfig(msgspec.Struct, frozen=True, kw_only=True):
         How long a fill may lag behind the status report that counts it.
     reconcile_interval_ns : int
         Pause between two comparisons with the venue; 0 is never (only at each connection).
+    capabilities : VenueCapabilities or None
+        What the venue takes; the rest is refused before it is sent. None: the venue itself is asked.
+    instruments : mapping of InstrumentId to Instrument
+        What is traded there; orders in anything else are not compared with the capabilities.
+    opens_account : bool
+        The account may hold something that we did not trade: the venue's first answer is where every
+        count begins, instead of `initial_cash`. For accounts that are not ours alone.
+    cash_tolerance : Decimal
+        Largest difference (account currency) that counts as cash which the venue moved by itself (interest,
+        dividends, funding), once it was seen twice and nothing else differs; 0 is none.
     """
 
     venue: Venue
@@ -49,12 +62,18 @@ class BrokerConfig(msgspec.Struct, frozen=True, kw_only=True):
     settle_ns: int = NANOS_PER_SECOND
     missing_fill_delay_ns: int = 200 * _MS
     reconcile_interval_ns: int = 5 * NANOS_PER_SECOND
+    capabilities: VenueCapabilities | None = None
+    instruments: Mapping[InstrumentId, Instrument] = {}
+    opens_account: bool = False
+    cash_tolerance: Decimal = ZERO
 
     def __post_init__(self) -> None:
         if not self.risk_key:
             raise ValueError("the broker needs risk_key: without it no permit can be verified")
         if not self.resolution_delays_ns:
             raise ValueError("resolution_delays_ns needs at least one delay")
+        if not self.cash_tolerance >= 0:
+            raise ValueError("cash_tolerance must not be negative")
 
     def __repr__(self) -> str:
         return f"BrokerConfig({self.venue}:{self.account_id})"

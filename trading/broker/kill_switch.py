@@ -1,5 +1,6 @@
 """The kill switch at work: latch first, cancel, then flatten when asked, until it is done."""
 
+from decimal import Decimal
 from itertools import count
 
 from trading.broker.cancellation import Cancellation
@@ -16,7 +17,7 @@ from trading.identifiers import (
 )
 from trading.order import Order
 from trading.position import Position
-from trading.values import OrderSide, OrderStatus, OrderType
+from trading.values import ZERO, OrderSide, OrderStatus, OrderType, TimeInForce
 
 KILL = "kill"
 """Timer key: look again whether everything is cancelled and flat."""
@@ -98,7 +99,7 @@ class KillSwitch:
         busy = {o.instrument_id for o in self._state.record.open_orders.values() if _is_ours(o)}
         effects: list[Effect] = []
         for key, position in sorted(self._state.record.account.positions().items()):
-            if not position.is_flat and key not in busy:
+            if self._closable(key, position) and key not in busy:
                 order = self._closing_order(trip, key, position, now)
                 effects += self._submission.send(order, now, f"{KILL}:{trip.actor}")
         return effects
@@ -124,8 +125,34 @@ class KillSwitch:
         """Say whether nothing works any more and, if asked for, every position is closed."""
         if self._cancellation.is_cancelling_all or self._state.record.open_orders:
             return False
-        positions = self._state.record.account.positions().values()
-        return not trip.flatten or all(position.is_flat for position in positions)
+        positions = self._state.record.account.positions().items()
+        return not trip.flatten or not any(self._closable(*item) for item in positions)
+
+    def _closable(self, key: InstrumentId, position: Position) -> Decimal:
+        """Return the units that an order can close: what is less than the smallest order stays."""
+        units = position.quantity.copy_abs()
+        instrument = self._state.config.instruments.get(key)
+        if instrument is None:
+            return units
+        whole = instrument.quantity(units)
+        return whole if whole >= instrument.min_quantity else ZERO
+
+    def _time_in_force(self, key: InstrumentId) -> TimeInForce:
+        """Return what the venue takes for a market order that is to trade at once."""
+        config = self._state.config
+        instrument = config.instruments.get(key)
+        if instrument is None:
+            return TimeInForce.DAY
+        offered = None
+        if config.capabilities is not None:
+            offered = config.capabilities.orders.get(instrument.asset_class)
+        times = (
+            {instrument.order_time}
+            if offered is None
+            else offered.pairs.get(OrderType.MARKET, frozenset())
+        )
+        order = (instrument.order_time, TimeInForce.DAY, TimeInForce.GTC, TimeInForce.IOC)
+        return next((time for time in order if time in times), instrument.order_time)
 
     def _begin(self) -> None:
         self._asked = {order.client_order_id for order in self._working()}
@@ -162,8 +189,9 @@ class KillSwitch:
             strategy_id=KILL_STRATEGY,
             instrument_id=key,
             side=OrderSide.SELL if position.quantity > 0 else OrderSide.BUY,
-            quantity=position.quantity.copy_abs(),
+            quantity=self._closable(key, position),
             order_type=OrderType.MARKET,
+            time_in_force=self._time_in_force(key),
             purpose="flatten",
         )
 

@@ -7,7 +7,9 @@ from trading.account import Account
 from trading.broker.latch import KillLatch
 from trading.codec import digest_of
 from trading.events import (
+    AccountOpened,
     AccountReconciled,
+    CashAdjusted,
     Event,
     KillSwitchReset,
     KillSwitchTripped,
@@ -31,6 +33,8 @@ class AccountRecord:
         The orders that the venue has or may have, oldest first.
     denials : Counter
         Our refusals by code.
+    opened : AccountOpened or None
+        What the account held when we first met it.
     """
 
     def __init__(self, initial_cash: Decimal, kill_stream: StreamName) -> None:
@@ -42,6 +46,7 @@ class AccountRecord:
         self.denials: Counter[str] = Counter()
         self.status_counts: Counter[OrderStatus] = Counter()
         self.last_reconciled: AccountReconciled | None = None
+        self.opened: AccountOpened | None = None
         self.newest_fill_ts = 0
 
     def apply(self, event: Event) -> None:
@@ -54,6 +59,10 @@ class AccountRecord:
             self._apply_order(event)
         elif isinstance(event, AccountReconciled):
             self.last_reconciled = event
+        elif isinstance(event, AccountOpened | CashAdjusted):
+            self.account.apply(event)
+            if isinstance(event, AccountOpened):
+                self.opened = event
 
     def _apply_order(self, event: OrderEvent) -> None:
         key = event.client_order_id

@@ -33,9 +33,9 @@ class Replacement:
         if self._under_way.get(replace.client_order_id) == key:
             self._state.duplicate_count += 1
             return []
-        code = refusal(self._state, replace, message.permit, now)
-        if code is not None:
-            return self._reject(order, replace, code, code.meaning, now)
+        refused = refusal(self._state, replace, message.permit, now)
+        if refused is not None:
+            return self._reject(order, replace, refused.code, refused.reason, now)
         self._under_way[replace.client_order_id] = key
         order.pending = OrderStatus.PENDING_UPDATE
         return [CallVenue(replace, self._state.config.submit_timeout_ns)]

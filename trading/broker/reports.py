@@ -1,5 +1,6 @@
 """Reports of the venue become facts, each once, in whatever order they come."""
 
+from trading.broker.opening import Opening
 from trading.broker.state import BrokerState
 from trading.effects import Effect, SetTimer
 from trading.identifiers import ClientOrderId
@@ -19,14 +20,16 @@ MISSING_FILLS = "missing_fills"
 class Reports:
     """Takes what the venue says of its own accord, or when it is asked about one order."""
 
-    def __init__(self, state: BrokerState) -> None:
+    def __init__(self, state: BrokerState, opening: Opening) -> None:
         self._state = state
+        self._opening = opening
         self._newest_seq: dict[ClientOrderId, int] = {}
 
     def status(self, report: OrderStatusReport, now: int) -> list[Effect]:
         state = self._state
         if not self._is_believable(report):
             return []
+        report = self._opening.rest_of(report)
         order = state.order(report.client_order_id)
         facts = status_facts(order, report, now, is_stale=self._is_stale(report))
         effects: list[Effect] = [state.fact(fact) for fact in facts]
@@ -40,7 +43,7 @@ class Reports:
         state = self._state
         if not self._is_believable(report):
             return []
-        if state.record.account.has_fill(fill_id(report)):
+        if state.record.account.has_fill(fill_id(report)) or not self._opening.counts(report):
             state.ignore(report)
             return []
         order = state.order(report.client_order_id)
@@ -64,6 +67,10 @@ class Reports:
     def _is_believable(self, report: OrderStatusReport | FillReport) -> bool:
         state = self._state
         if report.account_id != state.config.account_id:
+            state.ignore(report)
+            return False
+        if self._opening.is_awaited:
+            self._opening.heard(report)
             state.ignore(report)
             return False
         if contradiction(state.order(report.client_order_id), report) is not None:

@@ -109,6 +109,8 @@ class Resolution:
         watch = self._watches[key]
         watch.attempt += 1
         at = now + config.query_timeout_ns + config.delay(watch.attempt)
+        if self._state.is_given_up:
+            return [SetTimer(TIMER_PREFIX + key, at)]
         query = QueryOrder(
             ts_init=now,
             causation_id=key,

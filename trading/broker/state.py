@@ -6,12 +6,15 @@ from typing import TypedDict
 
 from trading.broker.config import BrokerConfig
 from trading.broker.record import AccountRecord
+from trading.broker.venue_clock import VenueClock
 from trading.effects import Append
 from trading.events import Event, OrderDenied, OrderFilled
 from trading.identifiers import ClientOrderId, InstrumentId, MachineName, StrategyId, StreamName
 from trading.messages import Message
+from trading.mismatches import Mismatch, RecentFill
 from trading.order import Order
-from trading.reconciliation import Mismatch
+from trading.outcomes import VenueDisconnected
+from trading.position import EXACT
 
 
 class Origin(TypedDict):
@@ -35,10 +38,14 @@ class BrokerState:
         Of the risk manager that announced itself since our start; None: no permit counts yet.
     is_connected : bool or None
         Whether the session is up; None: nobody has told us yet.
+    disconnection : VenueDisconnected or None
+        What the adapter said last of a session that is down.
     is_reconciled : bool
         The venue's account and ours agreed since the session is up.
     unwritten : dict
         Refusals that could not be journalled yet.
+    uncompared : tuple of str
+        What the venue cannot tell: `positions`, `cash`.
     fills_since_question : list or None
         Fills applied since the venue was asked for everything; None when no question is open.
     reported_qty : dict
@@ -55,11 +62,15 @@ class BrokerState:
         self.risk_epoch: int | None = None
         self.is_journal_up = True
         self.is_connected: bool | None = None
+        self.disconnection: VenueDisconnected | None = None
+        self.clock = VenueClock()
+        self.now = 0
         self.is_reconciled = False
         self.mismatches: tuple[Mismatch, ...] = ()
+        self.uncompared: tuple[str, ...] = ()
         self.contradictions: tuple[str, ...] = ()
         self.unwritten: dict[ClientOrderId, OrderDenied] = {}
-        self.fills_since_question: list[OrderFilled] | None = None
+        self.fills_since_question: list[RecentFill] | None = None
         self.reported_qty: dict[ClientOrderId, Decimal] = {}
         self.duplicate_count = 0
         self.contradiction_count = 0
@@ -69,11 +80,18 @@ class BrokerState:
     def is_ready(self) -> bool:
         return self.is_journal_up and self.is_connected is True and self.is_reconciled
 
+    @property
+    def is_given_up(self) -> bool:
+        """True when the adapter does not try to connect any more: asking would be refused again and again."""
+        return self.disconnection is not None and self.disconnection.is_final
+
     def fact(self, event: Event) -> Append:
         """Fold `event` and return the effect that makes it durable."""
+        before = self.record.account.cash
         self.record.apply(event)
         if isinstance(event, OrderFilled) and self.fills_since_question is not None:
-            self.fills_since_question.append(event)
+            moved = EXACT.subtract(self.record.account.cash, before)
+            self.fills_since_question.append(RecentFill(event, moved))
         return Append(event)
 
     def order(self, key: ClientOrderId) -> Order | None:

@@ -15,6 +15,8 @@ def broker_view(state: BrokerState) -> dict[str, Any]:
         "is_ready": state.is_ready,
         "is_journal_up": state.is_journal_up,
         "is_connected": state.is_connected is True,
+        "disconnection": _disconnection(state),
+        "clock": state.clock.view(state.now),
         "is_reconciled": state.is_reconciled,
         "epoch": state.epoch,
         "risk_epoch": state.risk_epoch,
@@ -36,9 +38,18 @@ def broker_view(state: BrokerState) -> dict[str, Any]:
         "mismatches": [
             {"subject": m.subject, "ours": m.ours, "venues": m.venues} for m in state.mismatches
         ],
+        "uncompared": list(state.uncompared),
         "last_reconciled": None if reconciled is None else reconciled.ts_init,
         "ignored": dict(sorted(state.ignored.items())),
     }
+
+
+def _disconnection(state: BrokerState) -> dict[str, Any] | None:
+    """Return why the session is down, and whether the adapter has given up; None while it is up."""
+    message = state.disconnection
+    if message is None:
+        return None
+    return {"reason": message.reason, "is_final": message.is_final}
 
 
 def order_view(order: Order) -> dict[str, Any]:

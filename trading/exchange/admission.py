@@ -5,7 +5,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from trading.commands import ReplaceOrder, SubmitOrder
-from trading.exchange.orders import PRICED_TYPES, RESTING_TIMES, STOP_TYPES, VenueOrder
+from trading.exchange.orders import (
+    AUCTIONS,
+    PRICED_TYPES,
+    RESTING_TIMES,
+    STOP_TYPES,
+    VenueOrder,
+)
 from trading.instruments import Instrument
 from trading.values import OrderType
 
@@ -23,6 +29,9 @@ class VenueCode(StrEnum):
     UNKNOWN_INSTRUMENT = "UNKNOWN_INSTRUMENT"
     BAD_CLIENT_ORDER_ID = "BAD_CLIENT_ORDER_ID"
     BAD_QUANTITY = "BAD_QUANTITY"
+    BAD_NOTIONAL = "BAD_NOTIONAL"
+    BAD_TIME_IN_FORCE = "BAD_TIME_IN_FORCE"
+    MARKET_CLOSED = "MARKET_CLOSED"
     BAD_PRICE = "BAD_PRICE"
     BAD_TRIGGER_PRICE = "BAD_TRIGGER_PRICE"
     BAD_TRAILING_OFFSET = "BAD_TRAILING_OFFSET"
@@ -31,6 +40,8 @@ class VenueCode(StrEnum):
     NO_MARKET = "NO_MARKET"
     INSUFFICIENT_CASH = "INSUFFICIENT_CASH"
     SHORT_NOT_ALLOWED = "SHORT_NOT_ALLOWED"
+    BAD_LIST = "BAD_LIST"
+    LIST_NOT_SUPPORTED = "LIST_NOT_SUPPORTED"
 
 
 class Refusal(NamedTuple):
@@ -54,6 +65,7 @@ def check_terms(order: SubmitOrder, instrument: Instrument) -> Refusal | None:
         or _check_trigger(order, instrument)
         or _check_trailing(order, instrument)
         or _check_post_only(order)
+        or _check_time(order)
     )
 
 
@@ -86,7 +98,7 @@ def check_replace(
         if not _on_grid(replace.price, instrument.tick_size):
             return Refusal(VenueCode.BAD_PRICE, _off_tick(replace.price, instrument))
     if replace.trigger_price is not None:
-        if not order.is_waiting:
+        if not (order.is_waiting or order.is_held):
             reason = "the order does not wait for a trigger"
             return Refusal(VenueCode.BAD_TRIGGER_PRICE, reason)
         if not _on_grid(replace.trigger_price, instrument.tick_size):
@@ -148,6 +160,28 @@ def _check_post_only(order: SubmitOrder) -> Refusal | None:
         return None
     reason = "post_only is for LIMIT orders with DAY or GTC"
     return Refusal(VenueCode.POST_ONLY_INVALID, reason)
+
+
+def check_notional(quantity: Decimal, price: Decimal, instrument: Instrument) -> Refusal | None:
+    """Check for the smallest value of an order."""
+    value = quantity * price
+    if value >= instrument.min_notional:
+        return None
+    reason = f"the value {value} is below the smallest of {instrument.min_notional}"
+    return Refusal(VenueCode.BAD_NOTIONAL, reason)
+
+
+def _check_time(order: SubmitOrder) -> Refusal | None:
+    """Auctions take orders at the market or with a limit; around the session only limits trade."""
+    time_in_force = order.time_in_force
+    is_limit = order.order_type is OrderType.LIMIT
+    if time_in_force in AUCTIONS and not (is_limit or order.order_type is OrderType.MARKET):
+        reason = f"{time_in_force} is for MARKET and LIMIT orders"
+        return Refusal(VenueCode.BAD_TIME_IN_FORCE, reason)
+    if order.extended_hours and not (is_limit and time_in_force in RESTING_TIMES):
+        reason = "extended hours are for LIMIT orders with DAY or GTC"
+        return Refusal(VenueCode.BAD_TIME_IN_FORCE, reason)
+    return None
 
 
 def _on_grid(number: Decimal, step: Decimal) -> bool:

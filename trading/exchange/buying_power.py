@@ -76,7 +76,7 @@ class BuyingPower(msgspec.Struct, frozen=True, kw_only=True):
             if price is None:
                 price = account.avg_px(instrument_id)
             gross += max(abs(low), abs(high)) * price
-            equity += account.quantity(instrument_id) * price
+            equity += account.equity(instrument_id, price)
         if gross <= self.max_leverage * equity:
             return None
         reason = (

@@ -22,6 +22,7 @@ from trading.commands import (
     RequestBars,
     RequestBook,
     SubmitOrder,
+    SubmitOrderList,
     VenueRequest,
 )
 from trading.data import Bar, BarsHistory, BarSlice, MarketEvents, MarketSlice, TradeTick
@@ -36,9 +37,10 @@ from trading.exchange.market import Market
 from trading.exchange.matching import MatchingEngine
 from trading.exchange.order_entry import OrderEntry
 from trading.exchange.publication import Publication
+from trading.exchange.sessions import Sessions
 from trading.exchange.slippage import Slippage
 from trading.exchange.turn import Turn
-from trading.exchange.venue_state import VenueState
+from trading.exchange.venue_state import VenueState, subject_of
 from trading.identifiers import (
     AccountId,
     ClientOrderId,
@@ -49,6 +51,7 @@ from trading.identifiers import (
     machine_name,
 )
 from trading.instruments import Instrument
+from trading.market_hours import ALWAYS_OPEN, MarketHours
 from trading.messages import Message
 from trading.outcomes import (
     MassStatusReceived,
@@ -60,10 +63,7 @@ from trading.outcomes import (
 )
 from trading.ports import FeeModel
 from trading.reports import FillReport, OrderStatusReport
-from trading.values import (
-    NANOS_PER_DAY,
-    TimeInForce,
-)
+from trading.values import TimeInForce
 
 LATENCY_TIMER = "latency"
 
@@ -76,6 +76,8 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     accounts : mapping of account_id to initial cash
     replay : MachineName or None
         Who is asked for the current prices after a start.
+    hours : MarketHours
+        Sessions; without any it is always open, and each day of UTC has its auctions.
     """
 
     venue: Venue
@@ -87,6 +89,7 @@ class ExchangeSettings(msgspec.Struct, frozen=True, kw_only=True):
     latency: Latency = Latency()
     slippage: Slippage = Slippage()
     buying_power: BuyingPower = BuyingPower()
+    hours: MarketHours = ALWAYS_OPEN
 
 
 class SimulatedExchange:
@@ -97,13 +100,14 @@ class SimulatedExchange:
         self._venue = settings.venue
         self._name = machine_name("exchange", settings.venue)
         instruments = {each.instrument_id: each for each in settings.instruments}
-        self._state = VenueState(settings.venue, settings.accounts)
+        self._sessions = sessions = Sessions(settings.hours)
+        self._state = VenueState(settings.venue, settings.accounts, sessions)
         self._market = Market(instruments, settings.liquidity)
         self._engine = MatchingEngine(
-            self._state, self._market, instruments, settings.fees, settings.slippage
+            self._state, self._market, instruments, settings.fees, settings.slippage, sessions
         )
         self._entry = OrderEntry(
-            self._state, self._market, self._engine, instruments, settings.buying_power
+            self._state, self._market, self._engine, instruments, settings.buying_power, sessions
         )
         self._sequence: int | None = None
         self._market_time = 0
@@ -197,6 +201,7 @@ class SimulatedExchange:
 
     def _start(self, started: Started, now: int) -> list[Effect]:
         self._entry.epoch = started.epoch
+        self._sessions.time = self._now_in_market
         turn = self._turn(now, f"{self.name}/start")
         self._engine.resume(turn)
         if self._settings.replay is None:
@@ -238,9 +243,8 @@ class SimulatedExchange:
         if message.sequence <= self._events_sequence:
             return []
         self._events_sequence = message.sequence
-        self._market_time = max(self._market_time, message.ts_event)
-        turn = self._turn(now, f"{self.name}/events/{message.sequence}")
-        self._expire_day_orders(turn)
+        ts_event = max(self._market_time, message.ts_event)
+        turn = self._advance(ts_event, now, f"{self.name}/events/{message.sequence}")
         touched: dict[InstrumentId, None] = {}
         published: list[Effect] = []
         for event in message.events:
@@ -256,10 +260,12 @@ class SimulatedExchange:
             else:
                 historic.apply(event)
             published.append(self._publication.event(event, turn))
-        for key in touched:
-            if self._market.follow(key):
-                self._engine.cross(key, turn)
-                self._engine.trigger(key, turn)
+        followed = [key for key in touched if self._market.follow(key)]
+        self._engine.begin(turn)
+        for key in followed:
+            self._engine.cross(key, turn)
+            self._engine.trigger(key, turn)
+        self._engine.enter_released(turn)
         return turn.effects(*published)
 
     def _show_book(self, request: RequestBook, now: int) -> list[Effect]:
@@ -270,24 +276,33 @@ class SimulatedExchange:
         self, bars: tuple[Bar, ...], ts_event: int, sequence: int, now: int
     ) -> tuple[tuple[Bar, ...], Turn]:
         """Expire, rebuild the ladders, fill what rests and is reached, then trigger stops."""
-        self._market_time = ts_event
-        turn = self._turn(now, f"{self.name}/{sequence}")
-        self._expire_day_orders(turn)
+        turn = self._advance(ts_event, now, f"{self.name}/{sequence}")
         good = self._market.update(bars)
         if self._state.has_open:
+            self._engine.begin(turn)
             for bar in good:
                 self._engine.cross(bar.instrument_id, turn)
             for bar in good:
                 self._engine.trigger(bar.instrument_id, turn)
+            self._engine.enter_released(turn)
         return good, turn
 
+    def _advance(self, ts_event: int, now: int, causation_id: str) -> Turn:
+        """Let the market time go on: auctions that are over trade at the last prices, days end."""
+        self._market_time = self._sessions.time = ts_event
+        turn = self._turn(now, causation_id)
+        self._engine.close_auctions(turn)
+        self._expire_day_orders(turn)
+        return turn
+
     def _expire_day_orders(self, turn: Turn) -> None:
-        day = turn.ts_event // NANOS_PER_DAY
+        day = self._sessions.day_of(turn.ts_event)
         if day == self._day:
             return
         self._day = day
         for order in list(self._state.all_open()):
-            if order.request.time_in_force is TimeInForce.DAY and order.day < day:
+            is_day_order = order.request.time_in_force is TimeInForce.DAY
+            if is_day_order and order.day < day and order.is_open:
                 turn.record_change(OrderExpired, order, reason="the trading day is over")
 
     # -- requests
@@ -301,7 +316,7 @@ class SimulatedExchange:
                 correlation_id=request.body.correlation_id,
                 request_id=request.request_id,
                 kind=type(request.body).__name__,
-                client_order_id=getattr(request.body, "client_order_id", ""),
+                client_order_id=subject_of(request.body),
                 payload=encode(request.body),
             )
         )
@@ -327,9 +342,16 @@ class SimulatedExchange:
         return effects
 
     def _answer(self, request: VenueRequest, turn: Turn) -> Outcome:
+        outcome = self._perform(request, turn)
+        self._engine.enter_released(turn)
+        return outcome
+
+    def _perform(self, request: VenueRequest, turn: Turn) -> Outcome:
         match request.body:
             case SubmitOrder() as body:
                 return self._entry.submit(body, turn)
+            case SubmitOrderList() as body:
+                return self._entry.submit_list(body, turn)
             case CancelOrder() as body:
                 return self._entry.cancel(body, turn)
             case ReplaceOrder() as body:

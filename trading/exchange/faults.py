@@ -11,7 +11,13 @@ from typing import Any
 
 import msgspec
 
-from trading.commands import CancelOrder, ReplaceOrder, SubmitOrder, VenueRequest
+from trading.commands import (
+    CancelOrder,
+    ReplaceOrder,
+    SubmitOrder,
+    SubmitOrderList,
+    VenueRequest,
+)
 from trading.data import MarketSlice
 from trading.effects import Append, Effect, Publish, Reply, SetTimer
 from trading.events import Event
@@ -24,6 +30,8 @@ from trading.outcomes import (
     Outcome,
     QueryFailed,
     ReplaceOutcomeUnknown,
+    SubmitListNotSent,
+    SubmitListOutcomeUnknown,
     SubmitNotSent,
     SubmitOutcomeUnknown,
     TimerFired,
@@ -287,6 +295,12 @@ def _failure(fault: RequestFault, request: VenueRequest, now: int) -> Reply:
             answer = SubmitNotSent(**stamps, client_order_id=body.client_order_id)
         case SubmitOrder():
             answer = SubmitOutcomeUnknown(**stamps, client_order_id=body.client_order_id)
+        case SubmitOrderList():
+            kind = (
+                SubmitListNotSent if fault is RequestFault.REFUSE_429 else SubmitListOutcomeUnknown
+            )
+            keys = tuple(order.client_order_id for order in body.orders)
+            answer = kind(**stamps, client_order_ids=keys)
         case CancelOrder():
             answer = CancelOutcomeUnknown(**stamps, client_order_id=body.client_order_id)
         case ReplaceOrder():

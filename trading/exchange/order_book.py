@@ -45,11 +45,18 @@ class OrderBook:
         return (entry[2] for entry in self._sides[side])
 
     def validate(self) -> None:
-        """Raise `AssertionError` when the best bid reaches the best ask."""
-        bid, ask = self.best(OrderSide.BUY), self.best(OrderSide.SELL)
-        if bid is not None and ask is not None:
-            assert ask.price is not None
-            assert not bid.accepts(ask.price), f"crossed: bid {bid.price}, ask {ask.price}"
+        """Raise `AssertionError` when the best bid reaches the best ask.
+
+        Orders that trade at other times (in extended hours or not) may cross until both may trade.
+        """
+        for is_extended in (False, True):
+            bid, ask = (
+                next((o for o in self.orders(s) if o.request.extended_hours is is_extended), None)
+                for s in (OrderSide.BUY, OrderSide.SELL)
+            )
+            if bid is not None and ask is not None:
+                assert ask.price is not None
+                assert not bid.accepts(ask.price), f"crossed: bid {bid.price}, ask {ask.price}"
 
 
 def depth(side: OrderSide, book: OrderBook, ladder: Crowd) -> list[Level]:

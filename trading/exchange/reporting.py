@@ -24,6 +24,7 @@ def fill_report(event: OrderFilled, order: VenueOrder) -> FillReport:
         currency=event.currency,
         liquidity_side=event.liquidity_side,
         venue_seq=order.venue_seq,
+        is_margined=event.is_margined,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from trading.commands import SubmitOrder
 from trading.effects import Append, Effect, Publish
 from trading.events import Event, OrderEvent, OrderFilled
+from trading.exchange.order_lists import consequence
 from trading.exchange.orders import VenueOrder
 from trading.exchange.reporting import status_report
 from trading.exchange.venue_state import VenueState
@@ -60,6 +61,15 @@ class Turn:
         )
         topic = f"exec.{self._venue}.{account.account_id}"
         self._messages.append(Publish(topic, report))
+        self.follow_up(order)
+
+    def follow_up(self, order: VenueOrder) -> None:
+        """Record what the state of an order means for the others of its list."""
+        listed = self._state.list_of(order)
+        change = consequence(listed) if listed else None
+        if change is not None:
+            kind, other, details = change
+            self.record_change(kind, other, **details)
 
     @property
     def stamps(self) -> dict[str, Any]:

@@ -17,14 +17,19 @@ EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, DivisionByZero, Overf
 _ROUNDED = Context(prec=40, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 
+_SETTLED = Decimal("1e-12")
+"""Profit of margined positions is paid in whole multiples of this."""
+
+
 class VenuePosition:
     """Signed quantity (units) and what the open quantity cost (signed, quote currency)."""
 
-    __slots__ = ("cost", "quantity")
+    __slots__ = ("cost", "is_margined", "quantity")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_margined: bool = False) -> None:
         self.quantity = ZERO
         self.cost = ZERO
+        self.is_margined = is_margined
 
     @property
     def avg_px(self) -> Decimal:
@@ -47,7 +52,13 @@ class VenuePosition:
     def _share_of_cost(self, closing: Decimal) -> Decimal:
         if closing == self.quantity:
             return self.cost
-        return _ROUNDED.divide(_ROUNDED.multiply(self.cost, closing), self.quantity)
+        share = _ROUNDED.divide(_ROUNDED.multiply(self.cost, closing), self.quantity)
+        return _ROUNDED.quantize(share, _SETTLED) if self.is_margined else share
+
+    def equity(self, price: Decimal) -> Decimal:
+        """Return what the position adds to the cash: its value, or its profit when it is margined."""
+        value = self.quantity * price
+        return value - self.cost if self.is_margined else value
 
 
 class VenueAccount:
@@ -61,7 +72,7 @@ class VenueAccount:
     Attributes
     ----------
     cash : Decimal
-        initial - buys + sells - commissions, exact.
+        initial - buys + sells - commissions, exact; margined instruments move it by their realised profit.
     commissions : Decimal
         Sum of all commissions (positive is a cost).
     realized_pnl : Decimal
@@ -86,12 +97,14 @@ class VenueAccount:
 
     def apply_fill(self, fill: FillReport) -> None:
         signed = fill.side.sign * fill.last_qty
-        position = self.positions.setdefault(fill.instrument_id, VenuePosition())
+        position = self.positions.setdefault(
+            fill.instrument_id, VenuePosition(is_margined=fill.is_margined)
+        )
         profit = position.trade(signed, fill.last_px)
         self.realized_pnl = _ROUNDED.add(self.realized_pnl, profit)
         self.commissions = EXACT.add(self.commissions, fill.commission)
-        flow = EXACT.multiply(signed, fill.last_px)
-        self.cash = EXACT.subtract(EXACT.subtract(self.cash, flow), fill.commission)
+        paid = -profit if position.is_margined else EXACT.multiply(signed, fill.last_px)
+        self.cash = EXACT.subtract(EXACT.subtract(self.cash, paid), fill.commission)
         self.fills.append(fill)
 
     def quantity(self, instrument_id: InstrumentId) -> Decimal:
@@ -103,6 +116,11 @@ class VenueAccount:
         """Return the average price of the open position; 0 when flat."""
         position = self.positions.get(instrument_id)
         return position.avg_px if position else ZERO
+
+    def equity(self, instrument_id: InstrumentId, price: Decimal) -> Decimal:
+        """Return what the position in one instrument adds to the equity at `price`."""
+        position = self.positions.get(instrument_id)
+        return position.equity(price) if position else ZERO
 
     def open_positions(self) -> Mapping[InstrumentId, VenuePosition]:
         """Return the positions that are not flat."""
@@ -136,7 +154,10 @@ class VenueAccount:
             commissions = EXACT.add(commissions, fill.commission)
             held[fill.instrument_id] = EXACT.add(held.get(fill.instrument_id, ZERO), signed)
         assert self.commissions == commissions, f"{self.account_id}: commissions do not add up"
+        margined = [p.cost for p in self.positions.values() if p.is_margined]
         expected = EXACT.subtract(cash, commissions)
+        for cost in margined:  # what the fills of an open position were worth was never paid
+            expected = EXACT.add(expected, cost)
         assert self.cash == expected, f"{self.account_id}: cash {self.cash}, fills say {expected}"
         quantities = {key: position.quantity for key, position in self.positions.items()}
         assert quantities == held, f"{self.account_id}: positions {quantities}, fills say {held}"

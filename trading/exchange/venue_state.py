@@ -1,10 +1,11 @@
 """The durable state of the venue: a fold over its own stream, and nothing else."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from trading.codec import digest_of
+from trading.codec import decode, digest_of
+from trading.commands import SubmitOrderList
 from trading.errors import InvalidTransition
 from trading.events import (
     Event,
@@ -22,15 +23,12 @@ from trading.events import (
 from trading.exchange.order_book import OrderBook
 from trading.exchange.orders import VenueOrder, received
 from trading.exchange.reporting import fill_report
+from trading.exchange.sessions import Sessions
 from trading.exchange.venue_account import VenueAccount
 from trading.identifiers import AccountId, ClientOrderId, InstrumentId, TradeId, Venue, VenueOrderId
+from trading.order_lists import first_of, leg_index
 from trading.refusals import RefusalCode
-from trading.values import (
-    NANOS_PER_DAY,
-    ZERO,
-    OrderSide,
-    OrderStatus,
-)
+from trading.values import ZERO, OrderSide, OrderStatus
 
 _Orders = dict[ClientOrderId, VenueOrder]
 _Working = dict[tuple[InstrumentId, OrderSide], Decimal]
@@ -50,11 +48,19 @@ class VenueState:
     open_orders : dict of account_id to its open orders
     books : dict of instrument_id to the limit orders that can trade
     stops : dict of instrument_id to the stop orders that wait for their trigger
+    released : deque of VenueOrder
+        Exits that began to work and were not looked at by the matching yet; not durable.
     working : dict of account_id to its unfilled units by (instrument_id, side)
     """
 
-    def __init__(self, venue: Venue, accounts: Mapping[AccountId, Decimal]) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        accounts: Mapping[AccountId, Decimal],
+        sessions: Sessions | None = None,
+    ) -> None:
         self._venue = venue
+        self._sessions = Sessions() if sessions is None else sessions
         self.accounts = {key: VenueAccount(key, cash) for key, cash in accounts.items()}
         self.requests: list[VenueRequestReceived] = []
         self.request_counts: Counter[str] = Counter()
@@ -65,7 +71,9 @@ class VenueState:
         self.books: defaultdict[InstrumentId, OrderBook] = defaultdict(OrderBook)
         self.stops: defaultdict[InstrumentId, _Orders] = defaultdict(dict)
         self.working: dict[AccountId, _Working] = {key: {} for key in accounts}
+        self.released: deque[VenueOrder] = deque()
         self.last_ts_event = 0
+        self._lists: defaultdict[ClientOrderId, list[VenueOrder]] = defaultdict(list)
         self._accepted_count = 0
         self._trade_count = 0
         self._last_priority = 0
@@ -82,6 +90,15 @@ class VenueState:
     def has_open(self) -> bool:
         """Return whether any order is open."""
         return any(self.open_orders.values())
+
+    def dormant(self, until: int) -> list[VenueOrder]:
+        """Return the orders whose time has come by `until` (ns UTC), the oldest first."""
+        due = [order for order in self.all_open() if order.is_dormant and order.begins_at <= until]
+        return sorted(due, key=lambda order: order.priority)
+
+    def list_of(self, order: VenueOrder) -> Sequence[VenueOrder]:
+        """Return all orders of the list that `order` came in, in its order; none for an order by itself."""
+        return () if order.list_kind is None else self._lists[first_of(order.request)]
 
     def all_open(self) -> Iterable[VenueOrder]:
         """Yield every open order, account by account."""
@@ -104,7 +121,7 @@ class VenueState:
             case OrderSubmitted():
                 if event.client_order_id in self.orders:
                     raise _illegal(event, self.orders[event.client_order_id])
-                self.orders[event.client_order_id] = received(event.order)
+                self._apply_submitted(event)
             case OrderRejected():
                 self._apply_rejected(event)
             case OrderAccepted():
@@ -117,7 +134,14 @@ class VenueState:
     def _apply_request(self, event: VenueRequestReceived) -> None:
         self.requests.append(event)
         self.request_counts[event.kind] += 1
-        self.requests_by_order[event.client_order_id].append(event)
+        for key in _orders_of(event):
+            self.requests_by_order[key].append(event)
+
+    def _apply_submitted(self, event: OrderSubmitted) -> None:
+        order = received(event.order, event.list_kind)
+        self.orders[event.client_order_id] = order
+        if event.list_kind is not None:
+            self._lists[first_of(event.order)].append(order)
 
     def _apply_rejected(self, event: OrderRejected) -> None:
         self.refusals[event.code] += 1
@@ -133,7 +157,9 @@ class VenueState:
         self._accepted_count += 1
         order.status = OrderStatus.ACCEPTED
         order.venue_order_id = event.venue_order_id
-        order.day = event.ts_event // NANOS_PER_DAY
+        order.day = self._sessions.day_of(event.ts_event)
+        order.begins_at = self._sessions.begins_at(order.request, event.ts_event)
+        order.is_dormant = order.begins_at > 0
         order.priority = self._next_priority()
         self._number(order)
         self._link(order)
@@ -158,6 +184,19 @@ class VenueState:
                 raise _illegal(event, order)
         if order.is_open:
             self._link(order)
+        elif order.filled_qty and order.list_kind is not None:
+            self._release_exits(order)
+
+    def _release_exits(self, entry: VenueOrder) -> None:
+        """The entry is over: its exits begin to work, behind everybody else."""
+        if entry.is_held or leg_index(entry.request):
+            return
+        for order in self.list_of(entry)[1:]:
+            if order.is_held and order.is_open:
+                self._unlink(order)
+                order.is_held, order.priority = False, self._next_priority()
+                self._link(order)
+                self.released.append(order)
 
     def _fill(self, order: VenueOrder, event: OrderFilled) -> None:
         if event.last_qty > order.leaves_qty:
@@ -169,7 +208,12 @@ class VenueState:
         self.accounts[order.request.account_id].apply_fill(fill_report(event, order))
 
     def _update(self, order: VenueOrder, event: OrderUpdated) -> None:
-        """A new price or more units go to the end of the queue; fewer units keep their place."""
+        """A new price or more units go to the end of the queue; fewer units keep their place.
+
+        An order whose time has come is dormant no more.
+        """
+        if order.is_dormant and event.ts_event >= order.begins_at:
+            order.is_dormant, order.priority = False, self._next_priority()
         if event.price != order.price or event.quantity > order.quantity:
             order.priority = self._next_priority()
         order.quantity = event.quantity
@@ -195,7 +239,7 @@ class VenueState:
     def _link(self, order: VenueOrder) -> None:
         request = order.request
         self.open_orders[request.account_id][request.client_order_id] = order
-        self._add_working(order, order.leaves_qty)
+        self._add_working(order, order.counted_qty)
         if order.is_waiting:
             self.stops[request.instrument_id][request.client_order_id] = order
         elif order.is_in_book:
@@ -204,13 +248,15 @@ class VenueState:
     def _unlink(self, order: VenueOrder) -> None:
         request = order.request
         del self.open_orders[request.account_id][request.client_order_id]
-        self._add_working(order, -order.leaves_qty)
+        self._add_working(order, -order.counted_qty)
         if order.is_waiting:
             del self.stops[request.instrument_id][request.client_order_id]
         elif order.is_in_book:
             self.books[request.instrument_id].remove(order)
 
     def _add_working(self, order: VenueOrder, units: Decimal) -> None:
+        if not units:
+            return
         working = self.working[order.request.account_id]
         key = (order.request.instrument_id, order.side)
         working[key] = working.get(key, ZERO) + units
@@ -260,7 +306,8 @@ class VenueState:
         for order in self.all_open():
             key = (order.request.instrument_id, order.side)
             units = working[order.request.account_id]
-            units[key] = units.get(key, ZERO) + order.leaves_qty
+            if order.counted_qty:
+                units[key] = units.get(key, ZERO) + order.counted_qty
         assert working == self.working, "working units are not those of the open orders"
         booked = [
             o for book in self.books.values() for side in OrderSide for o in book.orders(side)
@@ -268,6 +315,22 @@ class VenueState:
         waiting = [order for stops in self.stops.values() for order in stops.values()]
         assert len(booked) == sum(order.is_in_book for order in self.all_open()), "books are wrong"
         assert len(waiting) == sum(order.is_waiting for order in self.all_open()), "stops are wrong"
+
+
+def subject_of(body: object) -> ClientOrderId:
+    """Return the id of the order that a request is about, of a list that of the first; else an empty one."""
+    if isinstance(body, SubmitOrderList):
+        return body.orders[0].client_order_id if body.orders else ClientOrderId("")
+    return getattr(body, "client_order_id", ClientOrderId(""))
+
+
+def _orders_of(event: VenueRequestReceived) -> tuple[str, ...]:
+    """Return the ids of the orders that a request is about."""
+    if event.kind != SubmitOrderList.__name__:
+        return (event.client_order_id,)
+    body = decode(event.payload)
+    assert isinstance(body, SubmitOrderList), event.kind
+    return tuple(order.client_order_id for order in body.orders)
 
 
 def _illegal(event: OrderEvent, order: VenueOrder | None) -> InvalidTransition:

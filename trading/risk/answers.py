@@ -4,7 +4,14 @@ from decimal import Decimal
 
 import msgspec
 
-from trading.commands import PermittedOrder, PermittedReplace, ReplaceOrder, SubmitOrder
+from trading.commands import (
+    PermittedOrder,
+    PermittedOrderList,
+    PermittedReplace,
+    ReplaceOrder,
+    SubmitOrder,
+    SubmitOrderList,
+)
 from trading.events import OrderDenied, OrderUpdateRejected
 from trading.identifiers import MachineName
 from trading.risk.permits import require_terms, sign
@@ -43,6 +50,19 @@ class Signer:
             causation_id=order.client_order_id,
             order=order,
             permit=sign(order, self._key, epoch, now, self._ttl_ns),
+        )
+
+    def order_list(
+        self, approved: Approved[SubmitOrderList], epoch: int, now: int
+    ) -> PermittedOrderList:
+        order_list = approved.order
+        return PermittedOrderList(
+            ts_event=order_list.ts_event,
+            ts_init=now,
+            correlation_id=order_list.correlation_id,
+            causation_id=order_list.orders[0].client_order_id,
+            order_list=order_list,
+            permit=sign(order_list, self._key, epoch, now, self._ttl_ns),
         )
 
     def replace(self, approved: Approved[ReplaceOrder], epoch: int, now: int) -> PermittedReplace:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from trading.position import EXACT
 from trading.refusals import RefusalCode
 from trading.risk.limits import RiskLimits
 from trading.risk.standing import Hold
@@ -78,6 +79,11 @@ class EquityGuard:
         self.bad_in_a_row = 0
         self.last = reading
         return reading
+
+    def move(self, amount: Decimal) -> None:
+        """Cash was moved in (or out): the next reading is measured as if it had been there before."""
+        if self.last is not None:
+            self.last = EXACT.add(self.last, amount)
 
     def restart(self) -> None:
         """An operator vouches for the account: the next positive reading is believed."""

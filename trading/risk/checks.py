@@ -70,10 +70,27 @@ def check_replace(
     return _first_refusal(amended, situation, limits, now) or Approved(replace)
 
 
+def check_terms(
+    order: SubmitOrder, situation: Situation, limits: RiskLimits, now: int
+) -> Denied | None:
+    """Return what is wrong with the order itself, whatever else goes on; None when nothing is."""
+    return _first_of(TERM_CHECKS, order, situation, limits, now)
+
+
 def _first_refusal(
     order: SubmitOrder, situation: Situation, limits: RiskLimits, now: int
 ) -> Denied | None:
     checks = ORDER_CHECKS if situation.reduces_account else ALL_CHECKS
+    return _first_of(checks, order, situation, limits, now)
+
+
+def _first_of(
+    checks: tuple[Check, ...],
+    order: SubmitOrder,
+    situation: Situation,
+    limits: RiskLimits,
+    now: int,
+) -> Denied | None:
     for one in checks:
         denied = one(order, situation, limits, now)
         if denied is not None:
@@ -205,9 +222,12 @@ def shares(order: SubmitOrder, s: Situation, limits: RiskLimits, now: int) -> De
 
 def loss_at_stop(order: SubmitOrder, s: Situation, limits: RiskLimits, now: int) -> Denied | None:
     assert s.price is not None, "fresh_data comes first"
-    if limits.stop_loss is None:
+    if s.stop_distance is not None:
+        loss = order.quantity * s.stop_distance
+    elif limits.stop_loss is not None:
+        loss = order.quantity * s.price * limits.stop_loss
+    else:
         return None
-    loss = order.quantity * s.price * limits.stop_loss
     if loss <= limits.max_loss_per_trade:
         return None
     return deny(
@@ -318,11 +338,10 @@ def _is_on_grid(number: Decimal, step: Decimal) -> bool:
         return False
 
 
+TERM_CHECKS: tuple[Check, ...] = (known_parties, whole_lots, sound_prices, not_expired)
+"""What is wrong with an order by itself."""
 ORDER_CHECKS: tuple[Check, ...] = (
-    known_parties,
-    whole_lots,
-    sound_prices,
-    not_expired,
+    *TERM_CHECKS,
     not_killed,
     trading_state,
     strategy_running,

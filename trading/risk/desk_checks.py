@@ -11,7 +11,7 @@ from trading.risk.limits import RiskLimits
 from trading.risk.situation import Situation
 from trading.risk.variance import normal_quantile
 from trading.risk.verdicts import Denied, deny
-from trading.values import OrderSide
+from trading.values import OrderSide, TimeInForce
 
 
 def not_restricted(order: SubmitOrder, s: Situation, limits: RiskLimits, now: int) -> Denied | None:
@@ -21,7 +21,8 @@ def not_restricted(order: SubmitOrder, s: Situation, limits: RiskLimits, now: in
 
 
 def market_open(order: SubmitOrder, s: Situation, limits: RiskLimits, now: int) -> Denied | None:
-    if s.is_market_open or not limits.must_be_open:
+    may_wait = order.extended_hours or order.time_in_force is TimeInForce.OPG
+    if s.is_market_open or may_wait or not limits.must_be_open:
         return None
     return deny(RefusalCode.RISK_MARKET_CLOSED)
 

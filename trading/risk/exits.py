@@ -11,16 +11,16 @@ from decimal import Decimal
 from trading.commands import CancelOrder, SubmitOrder
 from trading.data import BarSlice, BookTop
 from trading.events import OrderEvent, OrderFilled
-from trading.identifiers import AccountId, derive_client_order_id
+from trading.identifiers import derive_client_order_id
 from trading.risk.checks import PROTECTIVE
+from trading.risk.config import RiskConfig
 from trading.risk.holdings import Holdings
-from trading.risk.limits import RiskLimits
 from trading.risk.stops import Key, Stops
 from trading.values import OrderSide, OrderType
 
 
 class Exits:
-    """Watches all strategies' positions of one account and says which orders get them out.
+    """Watches the positions of the account's own strategies and says which orders get them out.
 
     Attributes
     ----------
@@ -28,10 +28,12 @@ class Exits:
         Every position has to be left, whatever its stops say.
     """
 
-    def __init__(self, account_id: AccountId, holdings: Holdings, limits: RiskLimits) -> None:
-        self.stops = Stops(limits)
+    def __init__(self, config: RiskConfig, holdings: Holdings) -> None:
+        self.stops = Stops(config.limits)
         self.is_flattening = False
-        self._account_id = account_id
+        self._account_id = config.account_id
+        self._strategies = frozenset(config.strategies)
+        self._instruments = config.instruments
         self._holdings = holdings
         self._postponed: dict[Key, tuple[str, BookTop]] = {}
 
@@ -39,7 +41,7 @@ class Exits:
         """Return what the stops ask for at this book."""
         wanted: list[SubmitOrder | CancelOrder] = []
         for strategy, ledger in self._holdings.reservations.strategies.items():
-            if ledger.line(top.instrument_id).quantity:
+            if strategy in self._strategies and ledger.line(top.instrument_id).quantity:
                 wanted += self._watch((strategy, top.instrument_id), top, now)
         return wanted
 
@@ -98,6 +100,7 @@ class Exits:
             side=OrderSide.SELL if quantity > 0 else OrderSide.BUY,
             quantity=abs(quantity),
             order_type=OrderType.MARKET,
+            time_in_force=self._instruments[instrument].order_time,
             reduce_only=True,
             purpose=purpose,
             ts_signal=top.ts_init,

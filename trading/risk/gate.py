@@ -14,6 +14,7 @@ from trading.commands import (
     RiskAcknowledged,
     SetTradingState,
     SubmitOrder,
+    SubmitOrderList,
     Watermark,
 )
 from trading.data import BarsHistory, BarSlice, BookTop
@@ -49,6 +50,7 @@ from trading.risk.exits import Exits
 from trading.risk.handshake import Handshake
 from trading.risk.ladder import strategy_halts, warnings
 from trading.risk.limit_changes import LimitBook, limits_stream
+from trading.risk.order_lists import check_list
 from trading.risk.reservations import WorkingOrder
 from trading.risk.standing import OPERATOR, Hold
 from trading.risk.state import RiskState
@@ -62,7 +64,7 @@ STOP_BARS = 500
 WAITING_MAX = 10_000
 """Requests kept while the gate is not ready; one more is refused with RISK_NOT_READY."""
 
-Request = SubmitOrder | ReplaceOrder | Watermark
+Request = SubmitOrder | SubmitOrderList | ReplaceOrder | Watermark
 
 
 class RiskGate:
@@ -78,7 +80,7 @@ class RiskGate:
         account_id, limits = config.account_id, config.limits
         self._name = machine_name("risk", account_id)
         self.state = RiskState(config)
-        self.exits = Exits(account_id, self.state.holdings, limits)
+        self.exits = Exits(config, self.state.holdings)
         self._limit_book = LimitBook(limits)
         self._history = config.history
         self._account_id = account_id
@@ -91,6 +93,7 @@ class RiskGate:
         self._watermarks = Watermarks(machine_name("strategy", name) for name in config.strategies)
         self._handlers: dict[type[Message], Callable[[Any, int], list[Effect]]] = {
             SubmitOrder: self._on_request,
+            SubmitOrderList: self._on_request,
             ReplaceOrder: self._on_request,
             Watermark: self._on_request,
             BookTop: self._on_top,
@@ -139,7 +142,7 @@ class RiskGate:
         elif self._is_own(event):
             self.state.standing.apply(event)
         else:
-            self.state.holdings.apply(event)
+            self.state.fold(event)
 
     def view(self) -> Mapping[str, Any]:
         return {
@@ -235,14 +238,18 @@ class RiskGate:
             return self._decide(request, now)
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append(request)
-        elif isinstance(request, SubmitOrder) and not self.state.is_known(request):
-            return self._deny(request, deny(RefusalCode.RISK_NOT_READY, waiting=WAITING_MAX), now)
+        elif isinstance(request, SubmitOrder | SubmitOrderList):
+            return self._deny_new(
+                request, deny(RefusalCode.RISK_NOT_READY, waiting=WAITING_MAX), now
+            )
         return []
 
     def _decide(self, request: Request, now: int) -> list[Effect]:
         match request:
             case SubmitOrder():
                 return self._decide_order(request, now)
+            case SubmitOrderList():
+                return self._decide_list(request, now)
             case ReplaceOrder():
                 return self._decide_replace(request, now)
             case Watermark():
@@ -255,6 +262,26 @@ class RiskGate:
         if isinstance(verdict, Denied):
             return self._deny(order, verdict, now)
         return self._permit(verdict, now)
+
+    def _decide_list(self, order_list: SubmitOrderList, now: int) -> list[Effect]:
+        if any(self.state.is_known(order) for order in order_list.orders):
+            return []
+        verdict = check_list(order_list, self.state, self.state.limits, now)
+        if isinstance(verdict, Denied):
+            return self._deny_new(order_list, verdict, now)
+        message = self._signer.order_list(verdict, self._handshake.epoch, now)
+        self.state.throttle.take(now)
+        for order in order_list.orders:
+            self.state.holdings.reservations.open(order, message.permit.expires_at, order_list.kind)
+        return [Send(self._broker, message)]
+
+    def _deny_new(
+        self, request: SubmitOrder | SubmitOrderList, denied: Denied, now: int
+    ) -> list[Effect]:
+        """Refuse an order, or every order of a list, that nothing was decided about yet."""
+        orders = request.orders if isinstance(request, SubmitOrderList) else (request,)
+        fresh = [order for order in orders if not self.state.is_known(order)]
+        return [effect for order in fresh for effect in self._deny(order, denied, now)]
 
     def _permit(self, approved: Approved[SubmitOrder], now: int) -> list[Effect]:
         message = self._signer.order(approved, self._handshake.epoch, now)

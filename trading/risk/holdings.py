@@ -4,8 +4,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from trading.account import Account
+from trading.account import EXTERNAL, Account
 from trading.events import (
+    AccountOpened,
+    CashAdjusted,
     Event,
     KillSwitchReset,
     KillSwitchTripped,
@@ -72,6 +74,8 @@ class Holdings:
             OrderDenied: self._denied,
             KillSwitchTripped: self._killed,
             KillSwitchReset: self._kill_reset,
+            AccountOpened: self._opened,
+            CashAdjusted: self._cash_moved,
         }
 
     def apply(self, event: Event) -> None:
@@ -118,7 +122,7 @@ class Holdings:
     # -- one method per fact
 
     def _submitted(self, event: OrderSubmitted) -> None:
-        self.reservations.record(event.order)
+        self.reservations.record(event.order, event.list_kind)
 
     def _alive(self, event: OrderAccepted | OrderTriggered) -> None:
         self.reservations.revive(event.client_order_id)
@@ -185,6 +189,16 @@ class Holdings:
         if working.result is not None:
             self.results.add_result(working.result, self.market_time)
         self.reservations.close(working.order.client_order_id)
+
+    def _opened(self, event: AccountOpened) -> None:
+        """Count what the account held before us; it is valued at its price then until there is a quote."""
+        self.account.apply(event)
+        for key, quantity, price in event.positions:
+            self._prices.note_held(key, price)
+            self.reservations.hold(EXTERNAL, key, quantity)
+
+    def _cash_moved(self, event: CashAdjusted) -> None:
+        self.account.apply(event)
 
     def _killed(self, event: KillSwitchTripped) -> None:
         self.kill_reason = f"{event.actor}: {event.reason}"

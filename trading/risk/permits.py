@@ -3,7 +3,7 @@
 import hmac
 
 from trading.codec import digest
-from trading.commands import ReplaceOrder, RiskPermit, SubmitOrder
+from trading.commands import ReplaceOrder, RiskPermit, SubmitOrder, SubmitOrderList
 from trading.refusals import RefusalCode
 from trading.values import NANOS_PER_SECOND
 
@@ -11,14 +11,18 @@ PERMIT_TTL_NS_MAX = 2 * NANOS_PER_SECOND
 """A permit that claims to live longer is refused, whoever signed it."""
 
 
+Signable = SubmitOrder | SubmitOrderList | ReplaceOrder
+"""What a permit is for."""
+
+
 def sign(
-    order: SubmitOrder | ReplaceOrder,
+    order: Signable,
     key: bytes,
     risk_epoch: int,
     now: int,
     ttl_ns: int = PERMIT_TTL_NS_MAX,
 ) -> RiskPermit:
-    """Return the permit for exactly this order.
+    """Return the permit for exactly this order, list of orders, or replacement.
 
     Parameters
     ----------
@@ -43,7 +47,7 @@ def sign(
         ts_event=order.ts_event,
         ts_init=now,
         correlation_id=order.correlation_id,
-        causation_id=order.client_order_id,
+        causation_id=_subject(order),
         order_hash=order_hash,
         risk_epoch=risk_epoch,
         expires_at=expires_at,
@@ -52,7 +56,7 @@ def sign(
 
 
 def verify(
-    order: SubmitOrder | ReplaceOrder,
+    order: Signable,
     permit: RiskPermit | None,
     key: bytes,
     min_epoch: int,
@@ -91,6 +95,12 @@ def require_terms(key: bytes, ttl_ns: int) -> None:
         raise ValueError("a permit needs a key: set the secret of the cluster")
     if not 0 < ttl_ns <= PERMIT_TTL_NS_MAX:
         raise ValueError(f"a permit lives more than 0 and at most 2 s, got ttl_ns={ttl_ns}")
+
+
+def _subject(order: Signable) -> str:
+    if isinstance(order, SubmitOrderList):
+        return order.orders[0].client_order_id
+    return order.client_order_id
 
 
 def _signature(key: bytes, order_hash: str, risk_epoch: int, expires_at: int) -> str:

@@ -63,6 +63,15 @@ class Prices:
     def note_fill(self, instrument_id: InstrumentId, price: Decimal) -> None:
         self._last_fill_px[instrument_id] = price
 
+    def note_held(self, instrument_id: InstrumentId, price: Decimal) -> None:
+        """Value what the account held before us at its average price.
+
+        Where the venue does not say that price (0), an instrument that is traded here waits for its first quote;
+        one that is not, and so never has a quote, counts as nothing.
+        """
+        if price > 0 or instrument_id not in self._instruments:
+            self._last_fill_px[instrument_id] = price
+
     def seen_at(self, instrument_id: InstrumentId) -> int | None:
         """Return the feed's host time (ns) of the last good quote; None when there is none."""
         quote = self._quotes.get(instrument_id)

@@ -13,10 +13,12 @@ import msgspec
 
 from trading.commands import SubmitOrder
 from trading.events import OrderFilled, OrderUpdated
+from trading.fills import moved_units
 from trading.identifiers import ClientOrderId, InstrumentId, StrategyId
+from trading.order_lists import alternative_to
 from trading.position import EXACT
 from trading.risk.exposure import ExposureLedger
-from trading.values import ZERO
+from trading.values import ZERO, OrderListKind
 
 
 class WorkingOrder:
@@ -40,6 +42,8 @@ class WorkingOrder:
         Host time (ns) at which the permit of an order in flight ends.
     replaces : set of str
         Hashes of the replacements that were decided.
+    stands_by_for : ClientOrderId or None
+        The other exit of its list: while that one works it counts for both, as only one can fill.
     """
 
     __slots__ = (
@@ -51,10 +55,12 @@ class WorkingOrder:
         "replaces",
         "reserved",
         "result",
+        "stands_by_for",
     )
 
-    def __init__(self, order: SubmitOrder) -> None:
+    def __init__(self, order: SubmitOrder, list_kind: OrderListKind | None = None) -> None:
         self.order = order
+        self.stands_by_for = alternative_to(order, list_kind)
         self.filled = ZERO
         self.pending_quantities: list[Decimal] = []
         self.reserved = ZERO
@@ -77,6 +83,7 @@ class Reservations:
         self.strategies: dict[StrategyId, ExposureLedger] = {}
         self._orders: dict[ClientOrderId, WorkingOrder] = {}
         self._never_sent: dict[ClientOrderId, WorkingOrder] = {}
+        self._stand_ins: dict[ClientOrderId, WorkingOrder] = {}
         self.unfilled_count = 0
         """Working orders without a fill: each may still become a trade."""
 
@@ -115,30 +122,35 @@ class Reservations:
 
     # -- the life of a reservation
 
-    def open(self, order: SubmitOrder, permit_until: int) -> None:
-        """Reserve for an order that was just approved."""
-        working = WorkingOrder(order)
+    def open(
+        self, order: SubmitOrder, permit_until: int, list_kind: OrderListKind | None = None
+    ) -> None:
+        """Reserve for an order that was just approved, alone or in a list."""
+        working = WorkingOrder(order, list_kind)
         working.permit_until = permit_until
         self._enter(working)
 
-    def record(self, order: SubmitOrder) -> None:
+    def record(self, order: SubmitOrder, list_kind: OrderListKind | None = None) -> None:
         """The account's journal knows the order now (approved here, by a predecessor, or elsewhere)."""
         working = self._orders.get(order.client_order_id)
         if working is None:
-            working = WorkingOrder(order)
+            working = WorkingOrder(order, list_kind)
             self._enter(working)
         working.is_recorded = True
 
     def fill(self, fill: OrderFilled) -> None:
         """Turn reservation into position; the order need not work any more."""
-        signed = fill.last_qty if fill.side.sign > 0 else fill.last_qty.copy_negate()
-        self.account.move(fill.instrument_id, signed)
-        self.strategy(fill.strategy_id).move(fill.instrument_id, signed)
+        self.hold(fill.strategy_id, fill.instrument_id, moved_units(fill))
         working = self._orders.get(fill.client_order_id)
         if working is not None:
             self.unfilled_count -= not working.filled
             working.filled = EXACT.add(working.filled, fill.last_qty)
             self._settle(working)
+
+    def hold(self, strategy_id: StrategyId, instrument_id: InstrumentId, units: Decimal) -> None:
+        """Add signed units to the position of the account and of one strategy."""
+        self.account.move(instrument_id, units)
+        self.strategy(strategy_id).move(instrument_id, units)
 
     def amend(self, event: OrderUpdated) -> None:
         """A replacement took effect."""
@@ -178,10 +190,13 @@ class Reservations:
         working = self._orders.pop(client_order_id, None)
         if working is None:
             return
+        if working.stands_by_for is not None:
+            self._stand_ins.pop(working.stands_by_for, None)
         self._reserve(working, ZERO)
         self.unfilled_count -= not working.filled
         if may_return:
             self._never_sent[client_order_id] = working
+        self._recount_stand_in(client_order_id)
 
     def revive(self, client_order_id: ClientOrderId) -> None:
         """Reserve again for an order that was presumed never sent, if it was."""
@@ -211,8 +226,20 @@ class Reservations:
         self._orders[working.order.client_order_id] = working
         self.unfilled_count += not working.filled
         self._settle(working)
+        if working.stands_by_for is not None:
+            self._stand_ins[working.stands_by_for] = working
+        self._recount_stand_in(working.order.client_order_id)
+
+    def _recount_stand_in(self, client_order_id: ClientOrderId) -> None:
+        """An exit began or ended: the one that stands by for it counts for nothing, or for itself."""
+        stand_in = self._stand_ins.get(client_order_id)
+        if stand_in is not None and stand_in.order.client_order_id in self._orders:
+            self._settle(stand_in)
 
     def _settle(self, working: WorkingOrder) -> None:
+        if working.stands_by_for in self._orders:
+            self._reserve(working, ZERO)
+            return
         quantity = max(working.order.quantity, *working.pending_quantities, ZERO)
         self._reserve(working, max(ZERO, EXACT.subtract(quantity, working.filled)))
 

@@ -27,6 +27,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         Host time (ns) of the newest good book of the instrument.
     price : Decimal or None
         What the order is counted at: the highest of the market and the order's own prices.
+    stop_distance : Decimal or None
+        How far the price may go against the order before a stop that comes with it (per unit).
     reduces_account, reduces_strategy : bool
         The order, with all that works on its side, only makes the position smaller.
     position_after : Decimal
@@ -91,3 +93,4 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     groups_after: tuple[tuple[str, Decimal], ...] = ()
     correlated_after: float | None = None
     deviation_after: float | None = None
+    stop_distance: Decimal | None = None

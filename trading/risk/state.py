@@ -5,8 +5,9 @@ from decimal import Decimal
 from trading.codec import digest_of
 from trading.commands import SubmitOrder
 from trading.data import BookTop
-from trading.events import DayOpened
+from trading.events import CashAdjusted, DayOpened, Event
 from trading.identifiers import InstrumentId, StrategyId
+from trading.position import EXACT
 from trading.risk.breakers import Counters, EquityGuard
 from trading.risk.config import RiskConfig
 from trading.risk.desk_book import DeskBook
@@ -68,13 +69,38 @@ class RiskState:
         """Market time (ns UTC): the newest bar slice or fill."""
         return max(self._slice_time, self.holdings.market_time)
 
+    def fold(self, event: Event) -> None:
+        """Fold one fact of the account's stream."""
+        self.holdings.apply(event)
+        if isinstance(event, CashAdjusted):
+            self.guard.move(event.amount)
+
+    @property
+    def day_equity(self) -> Decimal | None:
+        """Equity at the start of the day, as if what was moved since had been there then."""
+        return self._with_moves(self.standing.day_equity)
+
+    @property
+    def peak_equity(self) -> Decimal | None:
+        return self._with_moves(self.standing.peak_equity)
+
+    @property
+    def _marked_equity(self) -> Decimal | None:
+        return self._with_moves(self.standing.marked_equity)
+
+    def _with_moves(self, journalled: Decimal | None) -> Decimal | None:
+        """Readings are journalled without the cash that the venue moved: that is in another stream."""
+        if journalled is None:
+            return None
+        return EXACT.add(journalled, self.holdings.account.adjusted)
+
     def counters(self) -> Counters:
         """Return what the breakers look at."""
         standing, results = self.standing, self.holdings.results
-        equity, base, peak = self.guard.last, standing.day_equity, standing.peak_equity
+        equity, base, peak = self.guard.last, self.day_equity, self.peak_equity
         return Counters(
             daily_loss=None if equity is None or base is None else base - equity,
-            drawdown=None if equity is None or peak is None else max(ZERO, 1 - equity / peak),
+            drawdown=_fall(equity, peak),
             consecutive_losses=results.consecutive_losses(standing.losses_after),
             trades_today=results.trades_on(standing.day or 0),
             bad_readings=self.guard.bad_in_a_row,
@@ -127,7 +153,7 @@ class RiskState:
         that was; day and peak are measured from journalled readings only, so a restart changes
         neither. A day begins with the last reading before it (with daily bars: the close before).
         """
-        before = self.standing.marked_equity
+        before = self._marked_equity
         equity = self.guard.accept(
             self.holdings.account.equity(self._prices_of_positions()), before
         )
@@ -135,15 +161,30 @@ class RiskState:
         if base is None:
             return []
         day = max(self.hours.day_of(self.market_time), self.standing.day or 0)
-        peak = max(base, self.standing.peak_equity or base)
+        peak = max(base, self.peak_equity or base)
         facts: list[DayOpened] = []
         opened, self._profits = self._profits, self._profits_now()
         if day != self.standing.day:
             profits = tuple((opened or self._profits).items())
-            facts.append(DayOpened(day=day, equity=base, peak_equity=peak, profits=profits))
+            facts.append(self._reading(day, base, peak, profits))
         if equity is not None and self._has_moved(base, equity):
-            facts.append(DayOpened(day=day, equity=equity, peak_equity=max(peak, equity)))
+            facts.append(self._reading(day, equity, max(peak, equity)))
         return facts
+
+    def _reading(
+        self,
+        day: int,
+        equity: Decimal,
+        peak: Decimal,
+        profits: tuple[tuple[StrategyId, Decimal], ...] = (),
+    ) -> DayOpened:
+        moved = self.holdings.account.adjusted
+        return DayOpened(
+            day=day,
+            equity=EXACT.subtract(equity, moved),
+            peak_equity=EXACT.subtract(peak, moved),
+            profits=profits,
+        )
 
     def restart_peak(self) -> list[DayOpened]:
         """An operator resumed trading: return the fact that measures the drawdown from here on."""
@@ -152,7 +193,7 @@ class RiskState:
         equity, day = self.guard.last, self.standing.day
         if equity is None or day is None:
             return []
-        return [DayOpened(day=day, equity=equity, peak_equity=equity)]
+        return [self._reading(day, equity, equity)]
 
     def _has_moved(self, before: Decimal, equity: Decimal) -> bool:
         return abs(equity - before) * _MARKS_PER_LOSS >= self.limits.max_daily_loss
@@ -229,7 +270,7 @@ class RiskState:
             strategy_halt=halt.reason if halt and halt.until > self.market_time else None,
             is_market_open=self.hours.is_open(self.market_time),
             working_count=working_count,
-            equity=self.guard.last or self.standing.marked_equity,
+            equity=self.guard.last or self._marked_equity,
             opposite_px=None if order.price is None else self.prices.opposite_px(key, side),
             short_after=line.sells + more - line.quantity if side.sign < 0 else ZERO,
             net_after=self.desk.net_after(side, more * at),
@@ -257,3 +298,12 @@ class RiskState:
         self.holdings.validate()
         self.desk.validate(self.holdings.reservations.account.lines)
         assert self.guard.bad_in_a_row <= self.guard.bad_count
+
+
+def _fall(equity: Decimal | None, peak: Decimal | None) -> Decimal | None:
+    """Return the fall from the peak as a ratio of it; all of it when the peak was moved out of the account."""
+    if equity is None or peak is None:
+        return None
+    if peak <= 0:
+        return ZERO if equity >= peak else Decimal(1)
+    return max(ZERO, 1 - equity / peak)

@@ -24,8 +24,8 @@ def view_of(state: RiskState) -> dict[str, Any]:
         "market_time": state.market_time,
         "day": standing.day,
         "equity": state.guard.last,
-        "day_equity": standing.day_equity,
-        "peak_equity": standing.peak_equity,
+        "day_equity": state.day_equity,
+        "peak_equity": state.peak_equity,
         "limits": _limits(state, counters),
         "strategies": {
             str(name): ledger.gross for name, ledger in holdings.reservations.strategies.items()

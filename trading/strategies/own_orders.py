@@ -6,8 +6,10 @@ from decimal import Decimal
 
 from trading.commands import SubmitOrder
 from trading.events import Event, OrderDenied, OrderEvent, OrderFilled, OrderSubmitted
+from trading.fills import moved_units
 from trading.identifiers import ClientOrderId, InstrumentId, StrategyId
 from trading.order import Order
+from trading.order_lists import is_exit
 from trading.values import NANOS_PER_SECOND, ZERO
 
 STOPS = frozenset({"stop_loss", "trailing_stop", "take_profit"})
@@ -35,6 +37,7 @@ class OwnOrders:
         self.denials: Counter[str] = Counter()
         self._stopped_at: dict[InstrumentId, int] = {}
         self._denied: set[ClientOrderId] = set()
+        self._exits: set[ClientOrderId] = set()
         self._trades: set[str] = set()
         self._in_flight: dict[ClientOrderId, SubmitOrder] = {}
 
@@ -51,6 +54,8 @@ class OwnOrders:
                 return
         if isinstance(event, OrderSubmitted):
             self._in_flight.pop(key, None)
+            if is_exit(event.order, event.list_kind):
+                self._exits.add(key)
         self._apply_to_order(event)
         if isinstance(event, OrderFilled) and event.trade_id not in self._trades:
             self._trades.add(event.trade_id)
@@ -70,10 +75,13 @@ class OwnOrders:
                 del self._in_flight[key]
 
     def held(self) -> dict[InstrumentId, Decimal]:
-        """Return signed units per instrument: position plus everything under way."""
+        """Return signed units per instrument: position plus everything under way.
+
+        Exits of a list wait for their price: they are not under way.
+        """
         held = dict(self.positions)
-        for order in self.open_orders.values():
-            if order.side is not None and order.instrument_id is not None:
+        for key, order in self.open_orders.items():
+            if order.side is not None and key not in self._exits:
                 change = order.side.sign * order.leaves_qty
                 held[order.instrument_id] = held.get(order.instrument_id, ZERO) + change
         for key, request in self._in_flight.items():
@@ -105,7 +113,7 @@ class OwnOrders:
     def _apply_fill(self, fill: OrderFilled) -> None:
         name = fill.instrument_id
         before = self.positions.get(name, ZERO)
-        self.positions[name] = before + fill.side.sign * fill.last_qty
+        self.positions[name] = before + moved_units(fill)
         if fill.purpose in STOPS:
             self.stopped[name] = -fill.side.sign
             self._stopped_at[name] = fill.ts_event

@@ -5,13 +5,14 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from actors.bus.curve import CurveKeys
 from actors.bus.wire import Routes, request_frame
 from actors.venue_calls import CallBody
+from actors.venues.paper.capabilities import CAPABILITIES
 from actors.venues.paper.parse import failure, parse_reply, parse_report
 from actors.venues.paper.session import Listener, Session
+from actors.venues.profile import VenueSettings
 from trading.codec import encode
 from trading.commands import (
     CancelAllOrders,
@@ -20,6 +21,7 @@ from trading.commands import (
     QueryOrder,
     ReplaceOrder,
     SubmitOrder,
+    SubmitOrderList,
     VenueRequest,
 )
 from trading.errors import OutcomeUnknown, VenueUnreachable
@@ -32,6 +34,7 @@ from trading.outcomes import (
     Outcome,
     ReplaceAcknowledged,
     SubmitAcknowledged,
+    SubmitListAcknowledged,
     VenueConnected,
     VenueDisconnected,
 )
@@ -43,21 +46,10 @@ from trading.reports import (
     OrderStatusReport,
     PositionReport,
 )
-from trading.values import OrderType, TimeInForce
 
 log = logging.getLogger(__name__)
 
 PAPER = Venue("paper")
-
-
-@dataclass(slots=True)
-class PaperCapabilities:
-    """Everything that the language of orders can say."""
-
-    order_types: frozenset[OrderType] = frozenset(OrderType)
-    time_in_force: frozenset[TimeInForce] = frozenset(TimeInForce)
-    can_replace: bool = True
-    can_cancel_all: bool = True
 
 
 class PaperVenue:
@@ -84,7 +76,7 @@ class PaperVenue:
         venue: Venue = PAPER,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.capabilities = PaperCapabilities()
+        self.capabilities = CAPABILITIES
         self._exchange = machine_name("exchange", venue)
         self._broker = machine_name("broker", venue, account_id)
         self._topic = f"exec.{venue}.{account_id}"
@@ -192,6 +184,12 @@ class PaperVenue:
             return outcome.venue_order_id
         raise failure(outcome)
 
+    async def submit_list(self, order_list: SubmitOrderList) -> tuple[VenueOrderId, ...]:
+        outcome = await self._ask(order_list)
+        if isinstance(outcome, SubmitListAcknowledged):
+            return outcome.venue_order_ids
+        raise failure(outcome)
+
     async def cancel(self, cancel: CancelOrder) -> None:
         outcome = await self._ask(cancel)
         if not isinstance(outcome, CancelAcknowledged):
@@ -231,10 +229,13 @@ class PaperVenue:
         return (await self.mass_status(account_id, since)).fills
 
     async def positions(self, account_id: AccountId) -> tuple[PositionReport, ...]:
-        return (await self.mass_status(account_id, 0)).positions
+        return (await self.mass_status(account_id, 0)).positions or ()
 
     async def account(self, account_id: AccountId) -> AccountReport:
-        return (await self.mass_status(account_id, 0)).account
+        report = (await self.mass_status(account_id, 0)).account
+        if report is None:
+            raise OutcomeUnknown("the exchange did not tell the cash of the account")
+        return report
 
     async def _ask(self, body: CallBody) -> Outcome:
         session = self._session
@@ -261,6 +262,6 @@ class PaperVenue:
             del self._pending[number]
 
 
-def open_paper(account_id: AccountId, secret: bytes) -> VenuePort:
-    """Return the adapter for one paper account; what the entry point `paper` names."""
-    return PaperVenue(account_id, secret)
+def open_paper(settings: VenueSettings) -> VenuePort:
+    """Return the adapter for one paper account."""
+    return PaperVenue(settings.account_id, settings.secret)

@@ -11,6 +11,9 @@ from trading.outcomes import (
     QueryFailed,
     ReplaceOutcomeUnknown,
     ReplaceRefused,
+    SubmitListNotSent,
+    SubmitListOutcomeUnknown,
+    SubmitListRefused,
     SubmitNotSent,
     SubmitOutcomeUnknown,
     SubmitRefused,
@@ -47,12 +50,13 @@ def parse_report(payload: bytes) -> OrderStatusReport | FillReport | None:
 def failure(outcome: Outcome) -> VenueError:
     """Return the error that says what `outcome` says, for an outcome that is not the hoped-for one."""
     match outcome:
-        case SubmitRefused() | CancelRefused() | ReplaceRefused():
+        case SubmitRefused() | SubmitListRefused() | CancelRefused() | ReplaceRefused():
             return VenueRefused(outcome.code, outcome.reason)
-        case SubmitNotSent():
+        case SubmitNotSent() | SubmitListNotSent():
             return VenueUnreachable(outcome.reason)
         case (
             SubmitOutcomeUnknown()
+            | SubmitListOutcomeUnknown()
             | CancelOutcomeUnknown()
             | ReplaceOutcomeUnknown()
             | QueryFailed()

@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 
 from actors.venue_calls import call_venue
-from actors.venues.paper.adapter import PaperVenue, open_paper
+from actors.venues.opening import venue_profile
+from actors.venues.paper.adapter import PaperVenue
+from actors.venues.profile import VenueSettings
 from trading.commands import CancelOrder, SubmitOrder
 from trading.errors import OutcomeUnknown, VenueUnreachable
 from trading.outcomes import (
@@ -17,7 +19,7 @@ from trading.outcomes import (
     VenueDisconnected,
 )
 from trading.reports import FillReport
-from trading.values import OrderSide, OrderType, TimeInForce
+from trading.values import OrderSide, OrderType
 
 SECRET = bytes(range(32))
 KEY, ACCOUNT, APPLE = "c" * 32, "DEMO", "AAPL.XNAS"
@@ -295,10 +297,15 @@ def test_stranger_finds_no_exchange(start_exchange, session, heard, secret):
     assert {type(request.body) for request in exchange.requests} == {CancelOrder}
 
 
-def test_entry_point_opens_a_venue_that_can_do_everything():
-    venue = open_paper(ACCOUNT, SECRET)
+def test_profile_opens_a_venue_whose_table_names_every_order_type():
+    profile = venue_profile("paper")
+    settings = VenueSettings(venue="paper", account_id=ACCOUNT, secret=SECRET)
 
-    assert venue.capabilities.order_types == frozenset(OrderType)
-    assert venue.capabilities.time_in_force == frozenset(TimeInForce)
-    assert venue.capabilities.can_replace
-    assert venue.capabilities.can_cancel_all
+    venue = profile.open_execution(settings)
+
+    assert isinstance(venue, PaperVenue)
+    assert venue.capabilities is profile.capabilities
+    assert profile.capabilities.can_cancel_all
+    for orders in profile.capabilities.orders.values():
+        assert orders.pairs.keys() == set(OrderType)
+        assert orders.can_replace

@@ -4,7 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from trading.commands import CancelAllOrders, CancelOrder, ReplaceOrder, SubmitOrder
+from trading.commands import (
+    CancelAllOrders,
+    CancelOrder,
+    ReplaceOrder,
+    SubmitOrder,
+    SubmitOrderList,
+)
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
 from trading.outcomes import (
     CancelAcknowledged,
@@ -16,6 +22,10 @@ from trading.outcomes import (
     QueryFailed,
     ReplaceAcknowledged,
     SubmitAcknowledged,
+    SubmitListAcknowledged,
+    SubmitListNotSent,
+    SubmitListOutcomeUnknown,
+    SubmitListRefused,
     SubmitNotSent,
     SubmitOutcomeUnknown,
     SubmitRefused,
@@ -27,7 +37,7 @@ from trading.reports import (
     OrderStatusReport,
     PositionReport,
 )
-from trading.values import OrderSide, OrderStatus, OrderType, TimeInForce
+from trading.values import OrderListKind, OrderSide, OrderStatus, OrderType, TimeInForce
 
 SECRET = bytes(range(32))
 KEY, ACCOUNT, APPLE = "c" * 32, "DEMO", "AAPL.XNAS"
@@ -40,6 +50,7 @@ SUBMIT = SubmitOrder(
     side=OrderSide.BUY,
     quantity=Decimal(10),
 )
+PAIR = SubmitOrderList(kind=OrderListKind.OTO, account_id=ACCOUNT, orders=(SUBMIT, SUBMIT))
 CANCEL = CancelOrder(client_order_id=KEY, account_id=ACCOUNT)
 REPLACE = ReplaceOrder(client_order_id=KEY, account_id=ACCOUNT, quantity=Decimal(5))
 CANCEL_ALL = CancelAllOrders(account_id=ACCOUNT)
@@ -96,6 +107,11 @@ def saying(*messages):
             SubmitAcknowledged(client_order_id=KEY, venue_order_id="V1"),
             lambda venue: venue.submit(SUBMIT),
             "V1",
+        ),
+        (
+            SubmitListAcknowledged(client_order_ids=(KEY, "d"), venue_order_ids=("V1", "V2")),
+            lambda venue: venue.submit_list(PAIR),
+            ("V1", "V2"),
         ),
         (CancelAcknowledged(client_order_id=KEY), lambda venue: venue.cancel(CANCEL), None),
         (ReplaceAcknowledged(report=REPORT), lambda venue: venue.replace(REPLACE), REPORT),
@@ -176,6 +192,21 @@ def test_answer_that_is_no_acknowledgement_raises_what_it_says(
             CancelRefused(client_order_id=KEY, code="UNKNOWN", reason="?"),
             VenueRefused,
             lambda venue: venue.cancel(CANCEL),
+        ),
+        (
+            SubmitListRefused(client_order_ids=(KEY,), code="BAD_LIST", reason="?"),
+            VenueRefused,
+            lambda venue: venue.submit_list(PAIR),
+        ),
+        (
+            SubmitListNotSent(client_order_ids=(KEY,), reason="?"),
+            VenueUnreachable,
+            lambda venue: venue.submit_list(PAIR),
+        ),
+        (
+            SubmitListOutcomeUnknown(client_order_ids=(KEY,), reason="?"),
+            OutcomeUnknown,
+            lambda venue: venue.submit_list(PAIR),
         ),
         (
             CancelOutcomeUnknown(client_order_id=KEY, reason="?"),

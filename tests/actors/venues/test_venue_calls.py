@@ -3,6 +3,7 @@
 import asyncio
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from actors.venue_calls import call_venue, not_sent, outcome_unknown, refused
@@ -13,6 +14,7 @@ from trading.commands import (
     QueryOrder,
     ReplaceOrder,
     SubmitOrder,
+    SubmitOrderList,
 )
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
 from trading.outcomes import (
@@ -27,12 +29,16 @@ from trading.outcomes import (
     ReplaceOutcomeUnknown,
     ReplaceRefused,
     SubmitAcknowledged,
+    SubmitListAcknowledged,
+    SubmitListNotSent,
+    SubmitListOutcomeUnknown,
+    SubmitListRefused,
     SubmitNotSent,
     SubmitOutcomeUnknown,
     SubmitRefused,
 )
 from trading.reports import AccountReport, MassStatus, OrderStatusReport
-from trading.values import OrderSide, OrderStatus, OrderType, TimeInForce
+from trading.values import OrderListKind, OrderSide, OrderStatus, OrderType, TimeInForce
 
 NOW = 1_700_000_000_000_000_000
 STAMPS = {
@@ -53,6 +59,8 @@ SUBMIT = SubmitOrder(
     side=OrderSide.BUY,
     quantity=Decimal(10),
 )
+LEG = msgspec.structs.replace(SUBMIT, client_order_id="d" * 32, parent_order_id=KEY)
+LIST = SubmitOrderList(**ABOUT, kind=OrderListKind.OTO, account_id=ACCOUNT, orders=(SUBMIT, LEG))
 CANCEL = CancelOrder(**ABOUT, client_order_id=KEY, account_id=ACCOUNT)
 REPLACE = ReplaceOrder(**ABOUT, client_order_id=KEY, account_id=ACCOUNT, quantity=Decimal(5))
 CANCEL_ALL = CancelAllOrders(**ABOUT, account_id=ACCOUNT)
@@ -79,12 +87,16 @@ STATUS = MassStatus(
     account=AccountReport(account_id=ACCOUNT, cash=Decimal(100)),
 )
 
-BODIES = [SUBMIT, CANCEL, REPLACE, CANCEL_ALL, QUERY, MASS]
+BODIES = [SUBMIT, LIST, CANCEL, REPLACE, CANCEL_ALL, QUERY, MASS]
 of_each_body = pytest.mark.parametrize("body", BODIES, ids=lambda body: type(body).__name__)
 
 
 def key(cls, **fields):
     return cls(**STAMPS, client_order_id=KEY, **fields)
+
+
+def listed(cls, **fields):
+    return cls(**STAMPS, client_order_ids=(KEY, "d" * 32), **fields)
 
 
 def failed(query, reason):
@@ -93,6 +105,7 @@ def failed(query, reason):
 
 ANSWERS = {
     SubmitOrder: ("V1", key(SubmitAcknowledged, venue_order_id="V1")),
+    SubmitOrderList: (("V1", "V2"), listed(SubmitListAcknowledged, venue_order_ids=("V1", "V2"))),
     CancelOrder: (None, key(CancelAcknowledged)),
     ReplaceOrder: (REPORT, ReplaceAcknowledged(**STAMPS, report=REPORT)),
     CancelAllOrders: ((KEY,), CancelAllAcknowledged(**STAMPS, client_order_ids=(KEY,))),
@@ -101,6 +114,7 @@ ANSWERS = {
 }
 REFUSALS = {
     SubmitOrder: key(SubmitRefused, code="CODE", reason="why"),
+    SubmitOrderList: listed(SubmitListRefused, code="CODE", reason="why"),
     CancelOrder: key(CancelRefused, code="CODE", reason="why"),
     ReplaceOrder: key(ReplaceRefused, code="CODE", reason="why"),
     CancelAllOrders: failed("CancelAllOrders", "CODE: why"),
@@ -109,13 +123,18 @@ REFUSALS = {
 }
 UNKNOWNS = {
     SubmitOrder: lambda why: key(SubmitOutcomeUnknown, reason=why),
+    SubmitOrderList: lambda why: listed(SubmitListOutcomeUnknown, reason=why),
     CancelOrder: lambda why: key(CancelOutcomeUnknown, reason=why),
     ReplaceOrder: lambda why: key(ReplaceOutcomeUnknown, reason=why),
     CancelAllOrders: lambda why: failed("CancelAllOrders", why),
     QueryOrder: lambda why: failed("QueryOrder", why),
     QueryMassStatus: lambda why: failed("QueryMassStatus", why),
 }
-NOT_SENT = {**UNKNOWNS, SubmitOrder: lambda why: key(SubmitNotSent, reason=why)}
+NOT_SENT = {
+    **UNKNOWNS,
+    SubmitOrder: lambda why: key(SubmitNotSent, reason=why),
+    SubmitOrderList: lambda why: listed(SubmitListNotSent, reason=why),
+}
 
 
 class Port:
@@ -163,12 +182,22 @@ def test_each_body_calls_its_own_method_with_its_own_arguments():
 
     assert made == [
         ("submit", (SUBMIT,)),
+        ("submit_list", (LIST,)),
         ("cancel", (CANCEL,)),
         ("replace", (REPLACE,)),
         ("cancel_all", (CANCEL_ALL,)),
         ("order_status", (ACCOUNT, KEY)),
         ("mass_status", (ACCOUNT, 7)),
     ]
+
+
+def test_list_answered_with_too_few_ids_is_unknown():
+    async def answer():
+        return ("V1",)
+
+    outcome = perform(Port(answer), LIST)
+
+    assert outcome == UNKNOWNS[SubmitOrderList]("the adapter answered with 1 ids for 2 orders")
 
 
 def test_order_that_the_venue_does_not_know_is_an_answer():

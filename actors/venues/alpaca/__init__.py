@@ -1,0 +1,1 @@
+"""Alpaca: US stocks, options and crypto, through alpaca-py."""

@@ -1,0 +1,1 @@
+"""Interactive Brokers, through TWS or IB Gateway (client library: ib_async)."""

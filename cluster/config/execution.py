@@ -1,0 +1,21 @@
+"""Configuration of the desk that works large orders over time."""
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from cluster.config.sections import Name, Section
+
+
+class ExecutionConfig(Section):
+    """The desk that works large orders over time (TWAP, VWAP, iceberg, bracket): the machine `execution:<desk>`."""
+
+    desk: Name | None = Field(default=None, description="Name of the desk; empty is none.")
+    maker_bps: Decimal = Field(
+        default=Decimal(0),
+        description="Fee that the desk counts with for orders that rest (basis points; negative is a rebate).",
+    )
+    taker_bps: Decimal = Field(
+        default=Decimal(0),
+        description="Fee that it counts with for orders that take (basis points).",
+    )

@@ -1,0 +1,1 @@
+"""Where to send an order that several venues could take."""
