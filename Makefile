@@ -1,4 +1,5 @@
 # Every target makes the virtual environment it needs. CI runs the same names.
+# Tests that need a Ray cluster run after the others, one by one: 5 is pytest's "none of them was asked for".
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +27,8 @@ run: $(VENV)/.core
 	$(BIN)/trader run $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not chaos and not soak" $(ARGS)
+	$(BIN)/python -m pytest -m "not ray and not chaos and not soak" -n auto $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "ray and not chaos and not soak" $(ARGS) || [ $$? -eq 5 ]
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

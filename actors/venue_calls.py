@@ -22,6 +22,7 @@ from trading.commands import (
     ReplaceOrder,
     SubmitOrder,
     SubmitOrderList,
+    VenueCall,
 )
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
 from trading.identifiers import ClientOrderId, VenueOrderId
@@ -48,19 +49,9 @@ from trading.outcomes import (
 )
 from trading.ports import VenuePort
 
-CallBody = (
-    SubmitOrder
-    | SubmitOrderList
-    | CancelOrder
-    | ReplaceOrder
-    | CancelAllOrders
-    | QueryOrder
-    | QueryMassStatus
-)
-
 
 async def call_venue(
-    port: VenuePort, body: CallBody, timeout_s: float, now: Callable[[], int]
+    port: VenuePort, body: VenueCall, timeout_s: float, now: Callable[[], int]
 ) -> Outcome:
     """Perform `body` on `port` and say what became of it.
 
@@ -95,7 +86,7 @@ async def call_venue(
         return outcome_unknown(body, f"{type(error).__name__}: {error}", now())
 
 
-async def _perform(port: VenuePort, body: CallBody, now: Callable[[], int]) -> Outcome:
+async def _perform(port: VenuePort, body: VenueCall, now: Callable[[], int]) -> Outcome:
     match body:
         case SubmitOrder(client_order_id=key):
             order_id = await port.submit(body)
@@ -121,7 +112,7 @@ async def _perform(port: VenuePort, body: CallBody, now: Callable[[], int]) -> O
             return MassStatusReceived(**_stamps(body, now()), mass_status=status)
 
 
-def refused(body: CallBody, code: str, reason: str, now: int) -> Outcome:
+def refused(body: VenueCall, code: str, reason: str, now: int) -> Outcome:
     """Return the outcome of a call that the venue refused in so many words."""
     stamps = _stamps(body, now)
     match body:
@@ -138,7 +129,7 @@ def refused(body: CallBody, code: str, reason: str, now: int) -> Outcome:
             return _query_failed(body, f"{code}: {reason}", now)
 
 
-def not_sent(body: CallBody, reason: str, now: int) -> Outcome:
+def not_sent(body: VenueCall, reason: str, now: int) -> Outcome:
     """Return the outcome of a call of which no byte reached the venue.
 
     Only a submission needs to know that; everything else may be asked again anyway.
@@ -151,7 +142,7 @@ def not_sent(body: CallBody, reason: str, now: int) -> Outcome:
     return outcome_unknown(body, reason, now)
 
 
-def outcome_unknown(body: CallBody, reason: str, now: int) -> Outcome:
+def outcome_unknown(body: VenueCall, reason: str, now: int) -> Outcome:
     """Return the outcome of a call that may or may not have had its effect."""
     stamps = _stamps(body, now)
     match body:
@@ -195,7 +186,7 @@ class _Stamps(TypedDict):
     causation_id: str
 
 
-def _stamps(body: CallBody, now: int) -> _Stamps:
+def _stamps(body: VenueCall, now: int) -> _Stamps:
     return {
         "ts_event": body.ts_event,
         "ts_init": now,

@@ -14,9 +14,10 @@ from typing import Any
 from actors.blueprint import Blueprint
 from actors.bus.wire import HostAddress
 from actors.runner import Command
-from actors.venue_calls import CallBody, call_venue
+from actors.venue_calls import call_venue
 from actors.venue_settings import open_execution
 from actors.venues.credentials import without_credentials
+from trading.commands import VenueCall
 from trading.identifiers import MachineName, machine_kind
 from trading.messages import Message
 from trading.outcomes import VenueDisconnected
@@ -68,7 +69,7 @@ class VenueSessions:
         for machine in self._ports:
             self._spawn(self._connect(machine))
 
-    def call(self, machine: MachineName, body: CallBody, timeout_ns: int) -> None:
+    def call(self, machine: MachineName, body: VenueCall, timeout_ns: int) -> None:
         """Perform one `CallVenue`; its outcome arrives as a message to `machine`."""
         self._spawn(self._call(machine, body, timeout_ns / 1e9))
 
@@ -118,7 +119,7 @@ class VenueSessions:
             reason = f"the connection cannot be opened: {error}"
             arrived(VenueDisconnected(ts_event=now, ts_init=now, reason=reason, is_final=True))
 
-    async def _call(self, machine: MachineName, body: CallBody, timeout_s: float) -> None:
+    async def _call(self, machine: MachineName, body: VenueCall, timeout_s: float) -> None:
         outcome = await call_venue(self._ports[machine], body, timeout_s, time.time_ns)
         self._tell(machine, outcome)
 

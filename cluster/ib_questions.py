@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from actors.venues.ib.market_data import IbMarketData
     from actors.venues.ib.news import Headline
     from actors.venues.ib.options import Greeks, OptionChain
-    from actors.venues.ib.scanner import Scan, ScannerRow
+    from actors.venues.ib.scanner import ScannerRow
 
 FIRST_WORD_TIMEOUT_S = 20.0
 RETRY_TIMEOUT_S = 4.0
@@ -96,8 +96,10 @@ async def ask_ib(settings: VenueSettings, ask: Ask[_Answer]) -> _Answer:
         return await ask(feed)
     except VenueRefused as error:
         raise VenueRefused(error.venue_code, one_line(error.reason)) from None
+    except VenueUnreachable as error:
+        raise VenueUnreachable(one_line(str(error))) from None
     except OutcomeUnknown as error:
-        raise VenueUnreachable(f"no usable answer from TWS: {one_line(str(error))}") from None
+        raise VenueUnreachable(f"no usable answer from TWS: {one_line(str(error))}.") from None
     finally:
         await feed.disconnect()
 
@@ -165,13 +167,13 @@ def _other_days(underlying: InstrumentId, expiry: str, found: "tuple[OptionChain
 
 
 async def ask_greeks(
-    feed: "IbMarketData", symbol: str, seconds: float = 0.0
+    feed: "IbMarketData", symbol: str, seconds: int = 0
 ) -> "tuple[Instrument, tuple[Greeks, ...]]":
     """Return an option, and what IB's model computed for it: values that lack volatility or delta are left out.
 
     Parameters
     ----------
-    seconds : float
+    seconds : int
         For how long to listen; 0: until the first values.
 
     Raises
@@ -217,11 +219,14 @@ async def _listen(
     return found
 
 
-async def ask_scan(feed: "IbMarketData", wanted: "Scan") -> "tuple[ScannerRow, ...]":
-    """Return what a scan finds, best first, at most as many rows as wanted."""
-    from actors.venues.ib.scanner import scan
+async def ask_scan(
+    feed: "IbMarketData", code: str, instrument: str, location: str, count: int
+) -> "tuple[ScannerRow, ...]":
+    """Return what a scan finds, best first; the codes are IB's, see `actors.venues.ib.scanner.Scan`."""
+    from actors.venues.ib.scanner import Scan, scan
 
-    return (await scan(feed, wanted))[: wanted.count]
+    wanted = Scan(code=code, instrument=instrument, location=location, count=count)
+    return (await scan(feed, wanted))[:count]
 
 
 async def ask_news(

@@ -222,20 +222,24 @@ class QueryMassStatus(Command, frozen=True, kw_only=True):
     since: int = 0
 
 
+VenueCall = (
+    SubmitOrder
+    | CancelOrder
+    | ReplaceOrder
+    | CancelAllOrders
+    | QueryOrder
+    | QueryMassStatus
+    | SubmitOrderList
+)
+"""What a venue can be asked."""
+
+
 class VenueRequest(Command, frozen=True, kw_only=True):
     """Envelope on the wire between a venue adapter and the simulated exchange."""
 
     request_id: str
     reply_to: str
-    body: (
-        SubmitOrder
-        | CancelOrder
-        | ReplaceOrder
-        | CancelAllOrders
-        | QueryOrder
-        | QueryMassStatus
-        | SubmitOrderList
-    )
+    body: VenueCall
 
 
 class ExecuteOrder(Command, frozen=True, kw_only=True):

@@ -2,16 +2,7 @@
 
 import msgspec
 
-from trading.commands import (
-    CancelAllOrders,
-    CancelOrder,
-    QueryMassStatus,
-    QueryOrder,
-    ReplaceOrder,
-    SubmitOrder,
-    SubmitOrderList,
-    VenueRequest,
-)
+from trading.commands import VenueCall, VenueRequest
 from trading.data import MarketData
 from trading.events import Event
 from trading.forecasting.history import History
@@ -73,15 +64,7 @@ class CancelTimer(msgspec.Struct, frozen=True):
 class CallVenue(msgspec.Struct, frozen=True):
     """Ask the venue; the outcome comes back as an event within `timeout_ns`."""
 
-    body: (
-        SubmitOrder
-        | CancelOrder
-        | ReplaceOrder
-        | CancelAllOrders
-        | QueryOrder
-        | QueryMassStatus
-        | SubmitOrderList
-    )
+    body: VenueCall
     timeout_ns: int
 
 

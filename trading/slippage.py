@@ -15,15 +15,10 @@ from enum import StrEnum
 
 import msgspec
 
+from trading.algorithms.facts import ChildPlanned, ExecutionStarted
 from trading.algorithms.parameters import ChildRole, name_of
 from trading.commands import ExecuteOrder, SubmitOrder
-from trading.events import (
-    ChildPlanned,
-    Event,
-    ExecutionStarted,
-    OrderFilled,
-    OrderSubmitted,
-)
+from trading.events import Event, OrderFilled, OrderSubmitted
 from trading.identifiers import ClientOrderId, InstrumentId, StrategyId, TradeId, Venue
 from trading.position import average_price
 from trading.values import NANOS_PER_SECOND, ZERO, OrderSide

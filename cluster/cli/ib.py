@@ -9,6 +9,7 @@ from cluster.cli.options import ConfigOption, JsonOption, config_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from decimal import Decimal
     from pathlib import Path
 
     from actors.venues.ib.news import Headline
@@ -74,9 +75,13 @@ def greeks(
         str, typer.Argument(metavar="CONTRACT", help="AAPL261218C00250000 or IB's number.")
     ],
     seconds: Annotated[
-        float,
+        int,
         typer.Option(
-            "--seconds", metavar="N", min=0, help="Listen for so long; 0: until the first values."
+            "--seconds",
+            metavar="N",
+            min=0,
+            max=3_600,
+            help="Listen for so long and show every value; 0: until the first.",
         ),
     ] = 0,
     client_id: ClientIdOption = None,
@@ -94,7 +99,7 @@ def greeks(
     if as_json:
         print_json({"option": _option(option), "greeks": found})
         return
-    print_facts({name.capitalize(): value for name, value in _option(option).items()})
+    print_facts(_option_facts(option))
     typer.echo()
     print_table(
         ("time (UTC)", "volatility", "delta", "gamma", "vega", "theta", "price", "underlying"),
@@ -124,13 +129,10 @@ def scan(
     from cluster.cli.output import print_json, print_table
     from cluster.ib_questions import ask_scan
 
-    async def ask(feed: Any) -> "tuple[ScannerRow, ...]":
-        from actors.venues.ib.scanner import Scan
-
-        wanted = Scan(code=code, instrument=instrument, location=location, count=rows)
-        return await ask_scan(feed, wanted)
-
-    found = [_scanned(each) for each in _asked(ask, config, client_id)]
+    answer = _asked(
+        lambda feed: ask_scan(feed, code, instrument, location, rows), config, client_id
+    )
+    found = [_scanned(each) for each in answer]
     if as_json:
         print_json({"code": code, "location": location, "rows": found})
     else:
@@ -189,11 +191,9 @@ def _day(text: str) -> str:
 
 
 def _chain(found: "OptionChain") -> dict[str, Any]:
-    from cluster.ib_questions import one_line
-
     return {
-        "exchange": one_line(found.exchange),
-        "trading_class": one_line(found.trading_class),
+        "exchange": _plain(found.exchange),
+        "trading_class": _plain(found.trading_class),
         "multiplier": found.multiplier,
         "expiries": found.expiries,
         "strikes": found.strikes,
@@ -204,74 +204,75 @@ def _expiry_rows(chains: "Sequence[OptionChain]") -> "list[tuple[object, ...]]":
     """One row for each expiry and trading class, with the strikes of all exchanges."""
     from cluster.cli.wording import units
 
-    kinds = sorted(
-        {(day, each.trading_class, each.multiplier) for each in chains for day in each.expiries}
-    )
     rows: list[tuple[object, ...]] = []
-    for day, name, multiplier in kinds:
-        alike = [
-            each
-            for each in chains
-            if (each.trading_class, each.multiplier) == (name, multiplier) and day in each.expiries
-        ]
-        strikes = sorted({strike for each in alike for strike in each.strikes})
-        lowest, highest = (units(strikes[0]), units(strikes[-1])) if strikes else ("-", "-")
-        places = _exchanges(alike)
-        rows.append(
-            (day, _plain(name), units(multiplier), len(strikes), lowest, highest, places)
-        )  # fmt: skip
-    return rows
+    for (name, multiplier), alike in _by_class(chains).items():
+        for day in {day for each in alike for day in each.expiries}:
+            listed = [each for each in alike if day in each.expiries]
+            strikes = {strike for each in listed for strike in each.strikes}
+            span = (units(min(strikes, default=None)), units(max(strikes, default=None)))
+            kind = (_plain(name), units(multiplier))
+            rows.append((day, *kind, len(strikes), *span, _exchanges(listed)))
+    return sorted(rows, key=lambda row: (row[0], row[1]))
 
 
 def _strike_rows(chains: "Sequence[OptionChain]") -> "list[tuple[object, ...]]":
+    """One row for each strike and trading class."""
     from cluster.cli.wording import units
 
-    kinds = sorted(
-        {
-            (strike, each.trading_class, each.multiplier)
-            for each in chains
-            for strike in each.strikes
-        }
-    )
-    return [
-        (
-            units(strike), _plain(name), units(multiplier),
-            _exchanges(
-                each
-                for each in chains
-                if (each.trading_class, each.multiplier) == (name, multiplier)
-                and strike in each.strikes
-            ),
-        )
-        for strike, name, multiplier in kinds
-    ]  # fmt: skip
+    rows = []
+    for (name, multiplier), alike in _by_class(chains).items():
+        for strike in {strike for each in alike for strike in each.strikes}:
+            listed = [each for each in alike if strike in each.strikes]
+            rows.append((strike, _plain(name), units(multiplier), _exchanges(listed)))
+    return [(units(strike), *rest) for strike, *rest in sorted(rows)]
+
+
+def _by_class(
+    chains: "Sequence[OptionChain]",
+) -> "dict[tuple[str, Decimal], list[OptionChain]]":
+    found: dict[tuple[str, Decimal], list[OptionChain]] = {}
+    for each in chains:
+        found.setdefault((each.trading_class, each.multiplier), []).append(each)
+    return found
 
 
 def _exchanges(chains: "Iterable[OptionChain]") -> str:
     return " ".join(_plain(each.exchange) for each in chains)
 
 
-def _option(option: "Instrument") -> dict[str, str]:
+def _option(option: "Instrument") -> dict[str, Any]:
+    return {
+        "instrument_id": _plain(option.instrument_id),
+        "underlying": _plain(option.underlying),
+        "expiry": option.expiry,
+        "strike": option.strike,
+        "right": option.right,
+        "multiplier": option.multiplier,
+        "currency": option.currency,
+    }
+
+
+def _option_facts(option: "Instrument") -> dict[str, str]:
     from cluster.cli.wording import units
 
     return {
-        "option": _plain(option.instrument_id),
-        "underlying": _plain(option.underlying),
-        "expiry": option.expiry,
-        "strike": units(option.strike),
-        "right": str(option.right or "-"),
-        "multiplier": units(option.multiplier),
+        "Option": _plain(option.instrument_id),
+        "Underlying": _plain(option.underlying),
+        "Terms": f"{option.right or '-'} {units(option.strike)} {option.currency}",
+        "Expiry": option.expiry,
+        "Units": f"{units(option.multiplier)} per contract",
     }
 
 
 def _greeks_row(found: "Greeks") -> tuple[str, ...]:
     from cluster.cli.wording import moment, percent, units
 
-    values = (found.delta, found.gamma, found.vega, found.theta, found.price)
+    sensitivities = (found.delta, found.gamma, found.vega, found.theta)
     return (
         moment(found.ts_init),
         percent(found.implied_volatility),
-        *(units(value) for value in values),
+        *("-" if value is None else f"{value:.4g}" for value in sensitivities),
+        units(found.price),
         units(found.underlying_price),
     )
 

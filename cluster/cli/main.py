@@ -12,6 +12,7 @@ from cluster.cli import (
     data,
     doctor,
     forecast,
+    ib,
     kill,
     lifecycle,
     models,
@@ -61,6 +62,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(risk.app, name="risk")
 app.add_typer(models.app, name="models")
 app.add_typer(venues.app, name="venues")
+app.add_typer(ib.app, name="ib")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(config.app, name="config")
 

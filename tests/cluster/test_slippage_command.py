@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from actors.journal.open import open_journal
 from cluster.cli.slippage import By, slippage
 from cluster.config import Config, load_config
+from trading.algorithms.facts import ChildPlanned, ExecutionStarted
 from trading.algorithms.parameters import ChildRole, Listing, Twap
 from trading.codec import encode
 from trading.commands import ExecuteOrder, SubmitOrder
-from trading.events import ChildPlanned, Event, ExecutionStarted, OrderFilled, OrderSubmitted
+from trading.events import Event, OrderFilled, OrderSubmitted
 from trading.identifiers import (
     AccountId,
     ClientOrderId,

@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trading.algorithms.facts import ChildPlanned, ExecutionStarted
 from trading.algorithms.parameters import Bracket, ChildRole, Listing, Twap
 from trading.commands import ExecuteOrder, SubmitOrder
-from trading.events import ChildPlanned, Event, ExecutionStarted, OrderFilled, OrderSubmitted
+from trading.events import Event, OrderFilled, OrderSubmitted
 from trading.identifiers import (
     AccountId,
     ClientOrderId,

@@ -187,14 +187,16 @@ def _is_answered(trader: Trader, key: ClientOrderId) -> bool:
 
 def test_when_the_process_dies_with_working_orders_all_of_them_work_afterwards(story):
     async def tell(rig, trader):
-        keys = [trader.submit(trader.limit(70 + number)) for number in range(5)]
+        held = trader.submit(trader.order())
+        await trader.until(lambda: trader.known(held).status is OrderStatus.FILLED)
+        keys = [trader.submit(trader.limit(70 + number)) for number in range(14)]
         await trader.until(lambda: all(trader.is_working(key) for key in keys))
         before = trader.broker.state_hash()
         await trader.restart()
         await trader.settled()
         assert trader.broker.state_hash() == before
         assert rig.desk.working() == set(keys)
-        cold = Trader(rig)  # a journal that knows nothing: the venue alone tells
+        cold = Trader(rig, cash=trader.config.initial_cash)  # a journal that knows nothing: the venue alone tells
         trader_journal, cold.journal = trader.journal, []
         await trader.kill()
         await cold.start()
@@ -290,6 +292,22 @@ def test_when_more_cash_moved_than_may_be_nothing_is_traded_until_a_person_has_l
         assert [each["subject"] for each in trader.view["mismatches"]] == ["cash"]
 
     story(tell, cash_tolerance=Decimal(20), check=False)
+
+
+def test_when_another_process_sends_an_id_that_the_venue_has_nothing_is_doubled(story):
+    async def tell(rig, trader):
+        order = trader.limit(80)
+        trader.submit(order)
+        await trader.until(lambda: trader.is_working(order.client_order_id))
+        await trader.kill()
+        trader.journal.clear()  # another process: it knows nothing of the order
+        await trader.start()
+        trader.submit(order)
+        await trader.until(lambda: trader.is_working(order.client_order_id))
+        await trader.settled()
+        assert rig.desk.submitted[order.client_order_id] == 1
+
+    story(tell)
 
 
 def test_when_the_session_drops_again_and_again_orders_go_on(story):

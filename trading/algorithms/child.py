@@ -2,16 +2,10 @@
 
 from decimal import Decimal
 
+from trading.algorithms.facts import ChildPlanned
 from trading.algorithms.parameters import ChildRole, Listing
 from trading.commands import SubmitOrder
-from trading.events import (
-    ChildPlanned,
-    OrderCanceled,
-    OrderDenied,
-    OrderEvent,
-    OrderExpired,
-    OrderFilled,
-)
+from trading.events import OrderCanceled, OrderDenied, OrderEvent, OrderExpired, OrderFilled
 from trading.identifiers import ClientOrderId, machine_name
 from trading.order import Order
 from trading.values import ZERO, OrderStatus, OrderType, TimeInForce

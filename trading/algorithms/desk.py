@@ -10,6 +10,16 @@ from trading.algorithms.delivery import Delivery
 from trading.algorithms.desk_config import ExecutionDeskConfig
 from trading.algorithms.desk_market import DeskMarket
 from trading.algorithms.desk_view import parent_view
+from trading.algorithms.facts import (
+    ChildCancelPlanned,
+    ChildPlanned,
+    ExecutionCancelRequested,
+    ExecutionEnded,
+    ExecutionEvent,
+    ExecutionRefused,
+    ExecutionStarted,
+    StopLossTriggered,
+)
 from trading.algorithms.objections import objection
 from trading.algorithms.parameters import Listing
 from trading.algorithms.parent import ParentOrder
@@ -18,18 +28,7 @@ from trading.codec import digest_of
 from trading.commands import CancelExecution, ExecuteOrder
 from trading.data import BookTop
 from trading.effects import Append, CancelTimer, Effect, SetTimer
-from trading.events import (
-    ChildCancelPlanned,
-    ChildPlanned,
-    Event,
-    ExecutionCancelRequested,
-    ExecutionEnded,
-    ExecutionEvent,
-    ExecutionRefused,
-    ExecutionStarted,
-    OrderEvent,
-    StopLossTriggered,
-)
+from trading.events import Event, OrderEvent
 from trading.identifiers import (
     ClientOrderId,
     MachineName,

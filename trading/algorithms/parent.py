@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from trading.algorithms.child import Child
-from trading.algorithms.parameters import Bracket, ChildRole, Listing
-from trading.commands import ExecuteOrder
-from trading.events import (
+from trading.algorithms.facts import (
     ChildCancelPlanned,
     ChildPlanned,
     ExecutionCancelRequested,
@@ -15,6 +13,8 @@ from trading.events import (
     ExecutionStarted,
     StopLossTriggered,
 )
+from trading.algorithms.parameters import Bracket, ChildRole, Listing
+from trading.commands import ExecuteOrder
 from trading.identifiers import ClientOrderId, derive_client_order_id
 from trading.position import average_price
 from trading.values import ZERO, OrderSide

@@ -1,6 +1,6 @@
 """What became of one strategy on the ladder: a fold over the facts of `agents:<name>`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -116,22 +116,27 @@ def terms_of(fact: AgentSubmitted) -> tuple[str, str, int, str]:
     return fact.source_sha256, fact.template, fact.lookback, fact.parameters
 
 
-def record_of(name: str, facts: Iterable[AgentEvent], key: bytes) -> AgentRecord:
-    """Return the record that the facts of its stream tell.
+def record_of(name: str, facts: Iterable[AgentEvent]) -> AgentRecord:
+    """Return the record that the facts of a stream tell; see `verified`."""
+    record = AgentRecord(name=name)
+    for fact in facts:
+        record = record.after(fact)
+    return record
+
+
+def verified(name: str, facts: Iterable[AgentEvent], key: bytes) -> Iterator[AgentEvent]:
+    """Yield the facts of a stream as long as they can be believed.
 
     Raises
     ------
     JournalCorrupt
         If a fact is not signed with this key, is about another strategy, or one is missing between two.
     """
-    record = AgentRecord(name=name)
-    for fact in facts:
+    for last, fact in enumerate(facts):
         if not is_signed(fact, key):
             reason = "a fact of the ladder does not bear the signature of this cluster"
-        elif (fact.agent, fact.number) != (name, record.number + 1):
-            reason = f"fact {fact.number} of {fact.agent} does not follow {record.number} of {name}"
-        else:
-            record = record.after(fact)
-            continue
-        raise JournalCorrupt(agent_stream(name), record.number, reason)
-    return record
+            raise JournalCorrupt(agent_stream(name), last, reason)
+        if (fact.agent, fact.number) != (name, last + 1):
+            reason = f"fact {fact.number} of {fact.agent} stands where {last + 1} of {name} belongs"
+            raise JournalCorrupt(agent_stream(name), last, reason)
+        yield fact

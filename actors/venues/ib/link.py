@@ -18,6 +18,8 @@ from trading.errors import AuthError, VenueError, VenueUnreachable
 from trading.outcomes import VenueClockRead, VenueConnected, VenueDisconnected
 
 log = logging.getLogger(__name__)
+# What the library logs of a failed attempt is in our own sentence too: to the log, not to a bare standard error.
+logging.getLogger("ib_async").addHandler(logging.NullHandler())
 
 CLOCK_INTERVAL_S = 60.0
 CLOSE_TIMEOUT_S = 1.0

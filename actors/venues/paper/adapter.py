@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from actors.bus.curve import CurveKeys
 from actors.bus.wire import Routes, request_frame
-from actors.venue_calls import CallBody
 from actors.venues.paper.capabilities import CAPABILITIES
 from actors.venues.paper.parse import failure, parse_reply, parse_report
 from actors.venues.paper.session import Listener, Session
@@ -22,6 +21,7 @@ from trading.commands import (
     ReplaceOrder,
     SubmitOrder,
     SubmitOrderList,
+    VenueCall,
     VenueRequest,
 )
 from trading.errors import OutcomeUnknown, VenueUnreachable
@@ -237,7 +237,7 @@ class PaperVenue:
             raise OutcomeUnknown("the exchange did not tell the cash of the account")
         return report
 
-    async def _ask(self, body: CallBody) -> Outcome:
+    async def _ask(self, body: VenueCall) -> Outcome:
         session = self._session
         if session is None or not session.is_up:
             raise VenueUnreachable(f"{self._exchange} cannot be reached; nothing was sent")

@@ -5,8 +5,9 @@ from itertools import pairwise
 from typing import Any
 
 from tests.trading.algorithms.world import SECOND, START, World, account, parent
+from trading.algorithms.facts import StopLossTriggered
 from trading.algorithms.parameters import Bracket, ChildRole, Oco
-from trading.events import OrderExpired, StopLossTriggered
+from trading.events import OrderExpired
 from trading.values import OrderSide, OrderType, TimeInForce
 
 D = Decimal

@@ -14,6 +14,7 @@ from actors.simulation.seeded_faults import Profile, SeededFaults
 from trading.account import Account
 from trading.algorithms.desk import ExecutionDesk
 from trading.algorithms.desk_config import DeskAccount, ExecutionDeskConfig
+from trading.algorithms.facts import ChildPlanned
 from trading.algorithms.parameters import (
     Bracket,
     ChildRole,
@@ -31,7 +32,7 @@ from trading.broker.config import BrokerConfig
 from trading.codec import decode
 from trading.commands import CancelExecution, ExecuteOrder
 from trading.data import Bar, MarketSlice
-from trading.events import ChildPlanned, Event, OrderFilled
+from trading.events import Event, OrderFilled
 from trading.exchange.exchange import ExchangeSettings, SimulatedExchange
 from trading.exchange.fees import Fees
 from trading.exchange.liquidity import Liquidity
