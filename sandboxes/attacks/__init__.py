@@ -1,0 +1,1 @@
+"""What a sandbox must hold against: one file each."""

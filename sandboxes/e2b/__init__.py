@@ -1,0 +1,1 @@
+"""Sandboxes at E2B: small virtual machines of a service."""

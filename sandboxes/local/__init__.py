@@ -1,0 +1,1 @@
+"""Isolation on this machine: namespaces, Landlock, a filter of system calls, limits."""

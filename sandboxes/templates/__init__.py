@@ -1,0 +1,1 @@
+"""What a sandbox is furnished with: pinned packages, environment, limits. One TOML file per template."""
