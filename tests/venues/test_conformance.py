@@ -196,7 +196,9 @@ def test_when_the_process_dies_with_working_orders_all_of_them_work_afterwards(s
         await trader.settled()
         assert trader.broker.state_hash() == before
         assert rig.desk.working() == set(keys)
-        cold = Trader(rig, cash=trader.config.initial_cash)  # a journal that knows nothing: the venue alone tells
+        cold = Trader(
+            rig, cash=trader.config.initial_cash
+        )  # a journal that knows nothing: the venue alone tells
         trader_journal, cold.journal = trader.journal, []
         await trader.kill()
         await cold.start()
