@@ -471,7 +471,7 @@ class AgentMarked(AgentEvent, frozen=True, kw_only=True):
     run : str
         Names the run.
     days : int
-        Days (UTC, market time) with a mark of the account.
+        Days (UTC, market time) with a mark of the account, since it came to its rung; none in a replay.
     capital : Decimal
         What a weight of 1 is worth (account currency, > 0).
     profit : Decimal

@@ -51,6 +51,7 @@ def run(
     the run ends at Ctrl-C, uses the configured journal, and the exit code is 1 when the account does not
     agree with the venue's.
     """
+    from cluster.agent_strategy import with_approved
     from cluster.cli.folders import stamp_of, with_fresh_folder
     from cluster.cli.output import note, print_json
     from cluster.cli.summary import print_result
@@ -58,7 +59,7 @@ def run(
     from cluster.result import run_summary
 
     data = _data(speed, days, symbols)
-    settings = config_of(config, address, data)
+    settings = with_approved(config_of(config, address, data))
     is_replay = is_simulated(settings)
     if not is_replay:
         _require_no_replay(data)

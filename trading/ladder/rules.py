@@ -21,7 +21,7 @@ class LadderRules(msgspec.Struct, frozen=True, kw_only=True):
     deflated_sharpe_min : Decimal
         Of the walk-forward (probability).
     paper_days_min : int
-        Days with a mark of the account before money.
+        Days of the market on paper before money; those of a replay do not count.
     loss_budget : Decimal
         What may be lost since it came to its rung (fraction of its capital).
     fall_max : Decimal

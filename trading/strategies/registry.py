@@ -7,6 +7,8 @@ from trading.errors import ConfigError, UsageError
 from trading.strategies.strategy import Strategy
 
 GROUP = "neural_trader.strategies"
+GUESTS = "neural_trader.guest_strategies"
+"""Those that are not offered by name: what they need is not a parameter that a person writes."""
 
 
 def known_strategies() -> tuple[str, ...]:
@@ -29,7 +31,7 @@ def build_strategy(name: str, parameters: Mapping[str, object]) -> Strategy:
     ConfigError
         If a parameter is unknown or out of its range.
     """
-    found = entry_points(group=GROUP, name=name)
+    found = entry_points(group=GROUP, name=name) or entry_points(group=GUESTS, name=name)
     if not found:
         known = ", ".join(known_strategies()) or "none; install the package first"
         raise UsageError(f"There is no strategy {name!r}; known are: {known}.")

@@ -1,0 +1,1 @@
+"""What the rungs of the ladder ask of a strategy that an agent wrote, computed."""
