@@ -52,6 +52,7 @@ from trading.market_hours import ALWAYS_OPEN, MarketHours
 from trading.risk.config import RiskConfig
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
+from trading.routing.quotes import VenueFees
 from trading.strategies.bar_strategy import BarStrategy, BarStrategyConfig
 from trading.strategies.strategy import Strategy
 from trading.values import NANOS_PER_SECOND, ZERO
@@ -78,6 +79,8 @@ REAL_MASS_STATUS_TIMEOUT_NS = 30 * NANOS_PER_SECOND
 
 class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     """One account, traded by some strategies: at the paper venue on a replay, or at a real one on its data.
+
+    A desk may work large orders over further accounts, which are `linked`.
 
     Attributes
     ----------
@@ -106,7 +109,13 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     forecasts : tuple of ForecastPlan
         Sources of forecasts that run beside the strategies.
     execution : ExecutionPlan or None
-        The desk for large orders.
+        The desk for large orders, over this account and the linked ones.
+    fees : VenueFees
+        What that desk counts with at this account; what is really charged comes with the fills.
+    linked : tuple of Blueprint
+        Further accounts, each at a real venue of its own, without strategies, forecasts and desk.
+    traders : tuple of StrategyId
+        Whose orders risk lets pass beside those of `strategies`: the desk sends in their name.
     models : ModelAccess
         Where forecasting models are, and how they are run.
     """
@@ -131,11 +140,27 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
     sectors: Mapping[str, str] = {}
     forecasts: tuple[ForecastPlan, ...] = ()
     execution: ExecutionPlan | None = None
+    fees: VenueFees = VenueFees()
+    linked: tuple["Blueprint", ...] = ()
+    traders: tuple[StrategyId, ...] = ()
     models: ModelAccess = ModelAccess()
 
     def __post_init__(self) -> None:
         if (self.replay is None) == (self.feed is None):
             raise ValueError("a blueprint has either a replay or a feed")
+        if self.traders and self.feed is None:
+            raise ValueError("a replay waits for everyone who trades: it has no other traders")
+        if self.linked:
+            _require_linkable(self)
+
+    @property
+    def accounts(self) -> tuple["Blueprint", ...]:
+        """Return this account, then the linked ones."""
+        return (self, *self.linked)
+
+    def owner(self, machine: MachineName) -> "Blueprint":
+        """Return the account that a machine belongs to; whatever no linked account has is of this one."""
+        return next((each for each in self.linked if machine in each.machines()), self)
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
@@ -180,7 +205,7 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
         return {each.instrument_id: each for each in self.instruments}
 
     def name(self, kind: str) -> MachineName:
-        """Return the address of the only machine of `kind` (not for strategies and sources of forecasts)."""
+        """Return the address of this account's only machine of `kind` (not for strategies and forecasts)."""
         match kind:
             case "replay":
                 return machine_name("replay", "prices")
@@ -192,14 +217,28 @@ class Blueprint(msgspec.Struct, frozen=True, kw_only=True):
                 return machine_name(kind, self.venue)
 
     def machines(self) -> tuple[MachineName, ...]:
-        """Return the addresses of all machines."""
+        """Return the addresses of all machines, those of linked accounts behind our own."""
         kinds = _SIMULATED if self.feed is None else _REAL
         single = tuple(self.name(kind) for kind in kinds)
         if self.execution is not None:
             single += (machine_name("execution", self.execution.name),)
         forecasts = tuple(machine_name("forecast", each.name) for each in self.forecasts)
         strategies = tuple(machine_name("strategy", each.strategy_id) for each in self.strategies)
-        return single + forecasts + strategies
+        linked = tuple(name for each in self.linked for name in each.machines())
+        return single + forecasts + strategies + linked
+
+
+def _require_linkable(blueprint: Blueprint) -> None:
+    for each in blueprint.linked:
+        if each.strategies or each.forecasts or each.execution or each.linked:
+            raise ValueError(
+                "a linked account has no strategies, forecasts, desk or links of its own"
+            )
+    if any(each.feed is None for each in blueprint.accounts):
+        raise ValueError("accounts are linked at real venues only; a replay feeds one account")
+    for key in ("venue", "account_id"):
+        if len({getattr(each, key) for each in blueprint.accounts}) <= len(blueprint.linked):
+            raise ValueError(f"linked accounts must differ in {key}: machines are named after it")
 
 
 _ALWAYS = ("ledger", "broker", "risk", "book", "feed")
@@ -267,14 +306,15 @@ def build(
         assert blueprint.replay is not None
         prices = table or load_prices(blueprint.replay.source, blueprint.replay.symbols)
         return lambda: _replay(blueprint, prices)
+    account = blueprint.owner(name)
     return {
-        "exchange": lambda: _exchange(blueprint),
-        "market": lambda: _market(blueprint),
-        "feed": lambda: _feed(blueprint),
-        "book": lambda: _book(blueprint),
-        "risk": lambda: _risk(blueprint, secret),
-        "broker": lambda: _broker(blueprint, secret),
-        "ledger": lambda: _ledger(blueprint),
+        "exchange": lambda: _exchange(account),
+        "market": lambda: _market(account),
+        "feed": lambda: _feed(account),
+        "book": lambda: _book(account),
+        "risk": lambda: _risk(account, secret),
+        "broker": lambda: _broker(account, secret),
+        "ledger": lambda: _ledger(account),
         "execution": lambda: _execution(blueprint),
     }[kind]
 
@@ -376,7 +416,7 @@ def _risk(blueprint: Blueprint, secret: bytes) -> Machine:
         RiskConfig(
             account_id=blueprint.account_id,
             venue=blueprint.venue,
-            strategies=tuple(plan.strategy_id for plan in blueprint.strategies),
+            strategies=(*(plan.strategy_id for plan in blueprint.strategies), *blueprint.traders),
             instruments=blueprint.instruments_by_id,
             limits=blueprint.limits,
             key=risk_key(secret),
@@ -390,13 +430,16 @@ def _risk(blueprint: Blueprint, secret: bytes) -> Machine:
 def _execution(blueprint: Blueprint) -> Machine:
     plan = blueprint.execution
     assert plan is not None
-    account = DeskAccount(
-        venue=blueprint.venue,
-        account_id=blueprint.account_id,
-        instruments=blueprint.instruments,
-        fees=plan.fees,
+    accounts = tuple(
+        DeskAccount(
+            venue=each.venue,
+            account_id=each.account_id,
+            instruments=each.instruments,
+            fees=each.fees,
+        )
+        for each in blueprint.accounts
     )
-    return ExecutionDesk(ExecutionDeskConfig(name=plan.name, accounts=(account,)))
+    return ExecutionDesk(ExecutionDeskConfig(name=plan.name, accounts=accounts))
 
 
 def _broker(blueprint: Blueprint, secret: bytes) -> Machine:

@@ -56,7 +56,7 @@ class FeedSessions:
     ) -> None:
         self._ports: Mapping[MachineName, MarketDataPort] = (
             {
-                machine: open_market_data(blueprint, secret)
+                machine: open_market_data(blueprint.owner(machine), secret)
                 for machine in machines
                 if machine_kind(machine) == "market"
             }

@@ -15,7 +15,6 @@ from trading.exchange.slippage import Slippage
 from trading.forecasting.registry import DEFAULT
 from trading.forecasting.watch import Expectations
 from trading.identifiers import StrategyId, Venue
-from trading.routing.quotes import VenueFees
 from trading.values import DataKind
 
 
@@ -118,7 +117,6 @@ class ExecutionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """A desk that works large orders over time; the machine `execution:<name>`."""
 
     name: str
-    fees: VenueFees = VenueFees()
 
 
 class Assumptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,7 +36,7 @@ class VenueSessions:
     ) -> None:
         self._on_command: Callable[[Command], None] | None = None
         self._ports: dict[MachineName, VenuePort] = {
-            machine: open_execution(blueprint, secret)
+            machine: open_execution(blueprint.owner(machine), secret)
             for machine in machines
             if machine_kind(machine) == "broker"
         }

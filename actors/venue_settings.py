@@ -1,4 +1,4 @@
-"""From a blueprint to the connections of its venues, with the credentials that each of them needs."""
+"""From the blueprint of one account to its connections, with the credentials that each of them needs."""
 
 from actors.blueprint import Blueprint
 from actors.venues.credentials import read_credentials

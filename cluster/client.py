@@ -8,6 +8,7 @@ from typing import Any
 from actors.assignment import HostReport
 from actors.blueprint import Blueprint
 from actors.check import compare
+from actors.journal.journal import Journal
 from actors.journal.open import open_journal
 from actors.venues.credentials import remove_credentials
 from cluster import ray_runtime
@@ -20,6 +21,7 @@ from cluster.view import (
     ClusterSnapshot,
     Durations,
     LatencyView,
+    LinkedView,
     Percentiles,
     VenueKillReport,
     VenueView,
@@ -86,10 +88,11 @@ class RayClusterView:
 
     def snapshot(self) -> ClusterSnapshot:
         reports = self._reports()
-        machines = {
-            name: view for _, report in reports if report for name, view in report.views.items()
-        }
+        views = _views(reports)
         blueprint = self._plan.blueprint
+        linked = tuple(_linked_view(each, views) for each in blueprint.linked)
+        elsewhere = {name for each in linked for name in each.machines}
+        machines = {name: view for name, view in views.items() if name not in elsewhere}
         replay = machines.get(blueprint.name("replay"), {})
         latency = next(
             (r.latency_us for _, r in reports if r and blueprint.name("broker") in r.views), {}
@@ -114,34 +117,47 @@ class RayClusterView:
             check=self._check(machines) if finished else None,
             refusals=self._refusals.poll(),
             venue=None if blueprint.feed is None else venue_view(blueprint, machines),
+            linked=linked,
         )
 
+    @property
+    def blueprint(self) -> Blueprint:
+        """What the running machines are made from."""
+        return self._plan.blueprint
+
+    @property
+    def journal(self) -> Journal:
+        return self._journal
+
+    def command(self, to: MachineName, message: Message) -> None:
+        """Hand a message to a machine.
+
+        Raises
+        ------
+        ClusterUnreachable
+            If its host is down or does not answer; whether it got the message is not known then.
+        """
+        ray = self._ray
+        try:
+            hosts = ray.get(self._supervisor.hosts.remote(), timeout=CALL_TIMEOUT_S)
+            actor = next((actor for state, actor in hosts if to in state.machines), None)
+            if actor is None:
+                raise ClusterUnreachable(f"{to} is down; nothing was sent.")
+            ray.get(actor.command.remote(to, encode(message)), timeout=CALL_TIMEOUT_S)
+        except ray.exceptions.RayError as error:
+            raise ClusterUnreachable(f"{to} does not answer: {error}") from error
+
     def kill(self, *, reason: str, flatten: bool) -> list[VenueKillReport]:
-        """Latch the kill switch, durably, then watch the broker cancel (and flatten) for a moment."""
+        """Latch the kill switch of every account, durably, then watch the brokers cancel (and flatten)."""
         self._write_switch(KillSwitchTripped(actor="operator", reason=reason, flatten=flatten))
-        blueprint = self._plan.blueprint
-        name = blueprint.name("broker")
+        accounts = self._plan.blueprint.accounts
         deadline = time.monotonic() + KILL_TIMEOUT_S
         while True:
-            views = [r.views[name] for _, r in self._reports() if r and name in r.views]
-            kill = views[0]["kill"] if views else {}
-            is_done = bool(kill.get("is_latched") and kill.get("is_done"))
-            if is_done or time.monotonic() > deadline:
-                break
+            views = _views(self._reports())
+            reports = [_kill_report(each, views) for each in accounts]
+            if all(each.reached for each in reports) or time.monotonic() > deadline:
+                return reports
             time.sleep(KILL_POLL_S)
-        if not views:
-            reason = "the broker is down; it reads the switch before anything else when it starts"
-        else:
-            reason = "" if is_done else "the venue has not confirmed everything yet"
-        return [
-            VenueKillReport(
-                venue=blueprint.venue,
-                reached=is_done,
-                canceled=kill.get("canceled", 0),
-                flattened=kill.get("flattened", 0),
-                reason=reason,
-            )
-        ]
 
     def reset_kill(self, reason: str) -> None:
         self._write_switch(KillSwitchReset(actor="operator", reason=reason))
@@ -149,6 +165,10 @@ class RayClusterView:
     def stop(self) -> None:
         """End every actor of the cluster; a Ray that was started for it ends too."""
         try:
+            if self._plan.has_sandboxes:
+                from sandboxes.pool.actor import find_pools
+
+                find_pools(self._plan.namespace).stop()
             self._ray.get(self._supervisor.stop.remote(), timeout=60)
         except self._ray.exceptions.RayError as error:
             raise ClusterUnreachable(f"the supervisor did not stop its hosts: {error}") from error
@@ -160,11 +180,11 @@ class RayClusterView:
                 self._ray.shutdown()
 
     def _write_switch(self, event: KillSwitchTripped | KillSwitchReset) -> None:
-        """Straight into the journal: this works with every actor dead."""
+        """Straight into the journal, for every account: this works with every actor dead."""
         now = time.time_ns()
         stamped: Message = type(event)(**{**_fields(event), "ts_event": now, "ts_init": now})
-        stream = kill_stream(self._plan.blueprint.account_id)
-        self._journal.append_shared(stream, [encode(stamped)], now)
+        for account in self._plan.blueprint.accounts:
+            self._journal.append_shared(kill_stream(account.account_id), [encode(stamped)], now)
 
     def _reports(self) -> list[tuple[Any, HostReport | None]]:
         """Ask every host; one that is down or busy dying has no report."""
@@ -207,6 +227,38 @@ class RayClusterView:
             position_difference=Decimal(found.position_difference),
             cash_difference=Decimal(found.cash_difference),
         )
+
+
+def _views(reports: list[tuple[Any, HostReport | None]]) -> dict[MachineName, Mapping[str, Any]]:
+    return {name: view for _, report in reports if report for name, view in report.views.items()}
+
+
+def _linked_view(account: Blueprint, views: Mapping[MachineName, Mapping[str, Any]]) -> LinkedView:
+    return LinkedView(
+        account_id=account.account_id,
+        venue=venue_view(account, views),
+        machines={str(name): views[name] for name in account.machines() if name in views},
+    )
+
+
+def _kill_report(
+    account: Blueprint, views: Mapping[MachineName, Mapping[str, Any]]
+) -> VenueKillReport:
+    broker = views.get(account.name("broker"))
+    kill = {} if broker is None else broker["kill"]
+    is_done = bool(kill.get("is_latched") and kill.get("is_done"))
+    if broker is None:
+        reason = "the broker is down; it reads the switch before anything else when it starts"
+    else:
+        reason = "" if is_done else "the venue has not confirmed everything yet"
+    return VenueKillReport(
+        venue=account.venue,
+        account_id=account.account_id,
+        reached=is_done,
+        canceled=kill.get("canceled", 0),
+        flattened=kill.get("flattened", 0),
+        reason=reason,
+    )
 
 
 def venue_view(

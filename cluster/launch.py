@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from actors.assignment import Surroundings
 from actors.blueprint import (
     Assumptions,
@@ -21,6 +23,7 @@ from actors.venues.credentials import remove_credentials
 from cluster import ray_runtime
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
+from cluster.config.accounts import accounts_of
 from cluster.config.model import RiskConfig
 from cluster.config.safety import is_loopback
 from cluster.config.venue_checks import is_simulated
@@ -95,6 +98,10 @@ def start(
         problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
         if problem:
             raise ClusterUnreachable(f"the cluster did not start: {problem}")
+        if plan.has_sandboxes:
+            from cluster.sandbox_pools import start_sandbox_pools
+
+            start_sandbox_pools(config)
     except BaseException:  # also Ctrl-C: nothing half-started stays behind
         remove_credentials(credentials_files)
         _undo(config, view, stop_head=detached and config.cluster.address == "local")
@@ -185,6 +192,7 @@ def plan_of(
             drills=drills,
         ),
         spare_hosts=config.cluster.spare_hosts,
+        has_sandboxes=config.sandbox.places > 0,
     )
 
 
@@ -196,8 +204,32 @@ def blueprint_of(config: Config, access: VenueAccess | None = None) -> Blueprint
     UsageError, DataError, ConfigError, ModelError, AuthError, VenueError
         As `plan_of`.
     """
+    blueprint = _as_configured(config)
+    if blueprint.feed is None:
+        return blueprint
+    access = access or access_of(config)
+    looked_back = _lookback(blueprint.strategies, blueprint.models)
+    needed = max([looked_back, *(each.input_size for each in blueprint.forecasts)])
+    return msgspec.structs.replace(
+        at_real_venue(config, blueprint, needed, access),
+        linked=tuple(_linked(each, blueprint, access) for each in accounts_of(config)[1:]),
+    )
+
+
+def _linked(config: Config, first: Blueprint, access: VenueAccess) -> Blueprint:
+    """Return a further account: the limits of the first one, for whoever trades with that."""
+    names = tuple(plan.strategy_id for plan in first.strategies)
+    blueprint = msgspec.structs.replace(
+        _as_configured(config), limits=first.limits, traders=names + first.traders
+    )
+    return at_real_venue(config, blueprint, 1, access)
+
+
+def _as_configured(config: Config) -> Blueprint:
+    """Return what is known before a venue was asked."""
     models = model_access(config)
-    blueprint = Blueprint(
+    execution = config.execution
+    return Blueprint(
         account_id=AccountId(config.account.account_id),
         venue=Venue(config.account.venue),
         initial_cash=config.account.initial_cash,
@@ -220,14 +252,11 @@ def blueprint_of(config: Config, access: VenueAccess | None = None) -> Blueprint
         hours=ALWAYS_OPEN if config.risk.calendar == "none" else _hours(config),
         sectors=config.risk.sectors,
         forecasts=tuple(_forecast_plan(config, models, name) for name in config.forecasts),
-        execution=_execution_plan(config),
+        execution=None if execution.desk is None else ExecutionPlan(name=execution.desk),
+        fees=VenueFees(maker_bps=execution.maker_bps, taker_bps=execution.taker_bps),
+        traders=tuple(StrategyId(name) for name in execution.strategies),
         models=models,
     )
-    if blueprint.feed is None:
-        return blueprint
-    looked_back = _lookback(blueprint.strategies, models)
-    needed = max([looked_back, *(each.input_size for each in blueprint.forecasts)])
-    return at_real_venue(config, blueprint, needed, access or access_of(config))
 
 
 def _replay_plan(config: Config) -> ReplayPlan:
@@ -239,14 +268,6 @@ def _replay_plan(config: Config) -> ReplayPlan:
         pace_ns=int(NANOS_PER_SECOND / pace) if pace else 0,
         settle_timeout_ns=int(config.data.settle_timeout_s * NANOS_PER_SECOND),
     )
-
-
-def _execution_plan(config: Config) -> ExecutionPlan | None:
-    execution = config.execution
-    if execution.desk is None:
-        return None
-    fees = VenueFees(maker_bps=execution.maker_bps, taker_bps=execution.taker_bps)
-    return ExecutionPlan(name=execution.desk, fees=fees)
 
 
 def _lookback(strategies: tuple[StrategyPlan, ...], models: ModelAccess) -> int:
@@ -316,7 +337,10 @@ def limits_of(config: Config) -> RiskLimits:
         },
         max_strategy_exposure={}
         if strategy_limit is None
-        else {StrategyId(name): strategy_limit for name in config.strategies},
+        else {
+            StrategyId(name): strategy_limit
+            for name in (*config.strategies, *config.execution.strategies)
+        },
     )
 
 

@@ -4,6 +4,7 @@
 at the top, and `protect` comes first everywhere.
 """
 
+import json
 import os
 import secrets
 import shutil
@@ -19,6 +20,8 @@ from cluster.config import Config
 from cluster.config.safety import is_loopback
 from trading.errors import AuthError, ClusterUnreachable, ConfigError
 
+SANDBOX = "sandbox"
+"""Resource of the nodes that may run sandboxes."""
 HEAD_PORT = 6379
 DASHBOARD_PORT = 8265
 SOCKET_PATH_MAX = 60
@@ -56,6 +59,7 @@ def start_local(config: Config) -> Any:
     ray.init(
         address="local",
         num_cpus=config.cluster.num_cpus,
+        resources={SANDBOX: config.sandbox.places},
         include_dashboard=config.cluster.dashboard,
         dashboard_host=config.cluster.bind,
         log_to_driver=False,
@@ -114,6 +118,8 @@ def start_head(config: Config) -> str:
         f"--dashboard-host={config.cluster.bind}",
         f"--temp-dir={_ray_folder(config)}",
     ]
+    if config.sandbox.places:
+        command.append(f"--resources={json.dumps({SANDBOX: config.sandbox.places})}")
     if config.cluster.num_cpus is not None:
         command.append(f"--num-cpus={config.cluster.num_cpus}")
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -147,8 +147,9 @@ files in the state folder, made on first start, readable by their owner alone. R
 authentication (`RAY_AUTH_MODE=token`; `RAY_AUTH_TOKEN` or `RAY_AUTH_TOKEN_PATH` override the file).
 
 Live money needs all of: `cluster.mode = "live"`, a real venue, `live.confirm_account` equal to
-`account.account_id`, the variable `TRADER_LIVE_CONFIRM` with the same account in the shell (not in
-`.env`), and a `.env` that only its owner can read."""
+`account.account_id` (with `[accounts]`: a list of all their ids), the variable `TRADER_LIVE_CONFIRM` with
+the same accounts, separated by commas, in the shell (not in `.env`), and a `.env` that only its owner can
+read."""
 
 
 # -- refusals
@@ -228,8 +229,9 @@ two runs never mix. `trader run --keep-up` and `trader up` use the configured jo
 where it ends. While no cluster answers, `trader orders`, `positions` and `fills` read the journal that
 was written last, as `replay --until` always does.
 
-`trader kill` asks first; a script confirms with `--yes`. It latches in the journal even when no cluster
-answers (exit code 8), and ends with 7 while the venue has not confirmed every cancellation."""
+`trader kill` asks first; a script confirms with `--yes`. It stops every account of the
+configuration. It latches in the journal even when no cluster answers (exit code 8), and ends with 7 while a
+venue has not confirmed every cancellation."""
 
 
 # -- shared

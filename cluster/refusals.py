@@ -70,10 +70,10 @@ def recent_refusals(
 
 
 def _streams(blueprint: Blueprint) -> list[StreamName]:
-    deciders = [blueprint.name("risk")]
+    deciders = [each.name("risk") for each in blueprint.accounts]
     deciders += [machine_name("strategy", plan.strategy_id) for plan in blueprint.strategies]
-    account = account_stream(blueprint.venue, blueprint.account_id)
-    return [account, *(StreamName(name) for name in deciders)]
+    accounts = [account_stream(each.venue, each.account_id) for each in blueprint.accounts]
+    return [*accounts, *(StreamName(name) for name in deciders)]
 
 
 def _view(fact: OrderDenied) -> RefusalView:

@@ -88,6 +88,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         Ledger against exchange; None at a real venue, and when the ledger was down.
     venue : VenueView or None
         How we stood with the real venue at the end; None in a replay.
+    linked : tuple of VenueView
+        The same of the venues of further accounts; their orders and money are in no other figure.
     """
 
     config: Config
@@ -109,12 +111,13 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: Durations
     report: str = ""
     venue: VenueView | None = None
+    linked: tuple[VenueView, ...] = ()
 
     @property
     def is_clean(self) -> bool:
         """Nothing is lost, doubled or different, as far as that can be known."""
         if self.venue is not None:
-            return self.venue.is_ready
+            return all(each.is_ready for each in (self.venue, *self.linked))
         return self.check is not None and self.check.is_clean
 
 
@@ -155,6 +158,7 @@ def result_of(config: Config, snapshot: ClusterSnapshot, history: History) -> Ru
         actors=snapshot.actors,
         seconds=snapshot.seconds,
         venue=snapshot.venue,
+        linked=tuple(each.venue for each in snapshot.linked),
     )
 
 
@@ -179,6 +183,7 @@ def run_summary(result: RunResult) -> dict[str, Any]:
         "orders": msgspec.to_builtins(result.orders),
         "check": check_summary(result.check),
         "venue": msgspec.to_builtins(result.venue),
+        "linked": msgspec.to_builtins(result.linked),
         "latency_us": msgspec.to_builtins(result.latency_us),
         "actors": [
             {

@@ -49,12 +49,15 @@ class ClusterPlan:
     surroundings: Surroundings
     spare_hosts: int = 1
     cpus_per_host: float = 0.0
+    has_sandboxes: bool = False
 
     @property
     def credentials_files(self) -> tuple[str, ...]:
         """Private files that must not outlive the cluster."""
-        plans = self.blueprint.venues.values()
-        return tuple(plan.credentials_file for plan in plans if plan.credentials_file)
+        plans = (plan for each in self.blueprint.accounts for plan in each.venues.values())
+        return tuple(
+            dict.fromkeys(plan.credentials_file for plan in plans if plan.credentials_file)
+        )
 
 
 def place(

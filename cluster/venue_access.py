@@ -16,6 +16,7 @@ from actors.venues.credentials import (
 from actors.venues.opening import venue_names, venue_profile
 from actors.venues.profile import VenueSettings
 from cluster.config import Config
+from cluster.config.accounts import accounts_of
 from cluster.config.loading import ENV_FILE
 from cluster.config.safety import is_private
 from cluster.config.venue_checks import feed_venue, is_simulated, profile_of
@@ -74,7 +75,7 @@ class VenueAccess:
 
 
 def access_of(config: Config) -> VenueAccess:
-    """Return the credentials of the venues that `config` trades at and gets data from.
+    """Return the credentials of the venues that the accounts of `config` trade at and get data from.
 
     Raises
     ------
@@ -86,7 +87,10 @@ def access_of(config: Config) -> VenueAccess:
     folder = config.cluster.state_dir / FOLDER
     if is_simulated(config):
         return VenueAccess(folder)
-    venues = dict.fromkeys((config.account.venue, feed_venue(config)))
+    accounts = accounts_of(config)
+    venues = dict.fromkeys(
+        venue for each in accounts for venue in (each.account.venue, feed_venue(each))
+    )
     return VenueAccess(folder, {venue: credentials_of(config, venue) for venue in venues})
 
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from trading.identifiers import InstrumentId, MachineName, StrategyId, Venue
+from trading.identifiers import AccountId, InstrumentId, MachineName, StrategyId, Venue
 
 
 class ActorView(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +142,14 @@ class VenueView(msgspec.Struct, frozen=True, kw_only=True):
         return f"Check FAILED: {self.name}: {self.summary}; look there what the account holds."
 
 
+class LinkedView(msgspec.Struct, frozen=True, kw_only=True):
+    """A further account of the cluster, at a venue of its own: how we stand there, and what its machines say."""
+
+    account_id: AccountId
+    venue: VenueView
+    machines: dict[str, Mapping[str, Any]] = {}
+
+
 class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One look at everything. The parts are a few milliseconds apart, not one instant.
 
@@ -153,7 +161,7 @@ class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     sequence, first, last : int
         Slice now, first and last slice of the replay.
     machines : dict
-        What `Machine.view()` says, by machine name.
+        What `Machine.view()` says, by machine name; those of further accounts stand in `linked`.
     name, mode : str
         Of the cluster, from its configuration; empty when they are not known.
     pace : float or None
@@ -162,6 +170,8 @@ class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         The last refused orders, newest first.
     venue : VenueView or None
         The real venue; None in a replay.
+    linked : tuple of LinkedView
+        The further accounts.
     """
 
     name: str = ""
@@ -180,10 +190,11 @@ class ClusterSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     seconds: Durations = Durations()
     check: CheckView | None = None
     venue: VenueView | None = None
+    linked: tuple[LinkedView, ...] = ()
 
 
 class VenueKillReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the kill switch achieved at one venue.
+    """What the kill switch achieved for one account at its venue.
 
     Attributes
     ----------
@@ -192,6 +203,7 @@ class VenueKillReport(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     venue: Venue
+    account_id: AccountId = AccountId("")
     reached: bool
     canceled: int = 0
     flattened: int = 0

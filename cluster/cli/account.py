@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster.config import Config
-    from cluster.view import ClusterSnapshot
+    from cluster.view import ClusterSnapshot, LinkedView
     from trading.events import OrderFilled
     from trading.order import Order
 
@@ -40,16 +40,16 @@ class AccountRows:
     fills: list[Row]
 
 
-def machine_view(snapshot: "ClusterSnapshot", kind: str) -> Mapping[str, Any]:
+def machine_view(account: "ClusterSnapshot | LinkedView", kind: str) -> Mapping[str, Any]:
     """Return what the first machine of a kind says; nothing while it is down."""
     return next(
-        (view for name, view in snapshot.machines.items() if name.partition(":")[0] == kind), {}
+        (view for name, view in account.machines.items() if name.partition(":")[0] == kind), {}
     )
 
 
-def rows_of_cluster(snapshot: "ClusterSnapshot") -> AccountRows:
+def rows_of_cluster(account: "ClusterSnapshot | LinkedView") -> AccountRows:
     """Return what broker and ledger say: every open order, and the newest of the others."""
-    broker, ledger = machine_view(snapshot, "broker"), machine_view(snapshot, "ledger")
+    broker, ledger = machine_view(account, "broker"), machine_view(account, "ledger")
     working = [_picked(order) for order in broker.get("open_orders", ())]
     working.sort(key=lambda order: int(order["ts_last"]), reverse=True)
     known = {order["client_order_id"] for order in working}
@@ -61,6 +61,28 @@ def rows_of_cluster(snapshot: "ClusterSnapshot") -> AccountRows:
         orders=working + [order for order in recent if order["client_order_id"] not in known],
         positions=list(ledger.get("positions", ())),
         fills=list(ledger.get("recent_fills", ())),
+    )
+
+
+def joined(rows: Mapping[str, AccountRows]) -> AccountRows:
+    """Return the rows of several accounts as one, each row with its `account`; of one account as they are."""
+    from trading.values import OrderStatus
+
+    if len(rows) == 1:
+        return next(iter(rows.values()))
+    orders: list[Row] = [
+        {"account": key, **row} for key, each in rows.items() for row in each.orders
+    ]
+    fills: list[Row] = [{"account": key, **row} for key, each in rows.items() for row in each.fills]
+    orders.sort(key=lambda row: (OrderStatus(row["status"]).is_terminal, -int(row["ts_last"])))
+    fills.sort(key=lambda row: -int(row["ts_event"]))
+    return AccountRows(
+        source=next(iter(rows.values())).source,
+        sequence=sum(each.sequence for each in rows.values()),
+        cash=None,
+        orders=orders,
+        positions=[{"account": key, **row} for key, each in rows.items() for row in each.positions],
+        fills=fills,
     )
 
 

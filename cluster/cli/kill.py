@@ -12,7 +12,7 @@ from cluster.exit_codes import ExitCode
 if TYPE_CHECKING:
     from cluster.config import Config
     from cluster.view import VenueKillReport
-    from trading.identifiers import StreamName
+    from trading.events import KillSwitchReset, KillSwitchTripped
 
 NOT_REACHED = "the cluster does not answer: open orders may still be at the venue; look there"
 
@@ -30,10 +30,11 @@ def kill(
     address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Stop all trading: latch the kill switch and cancel every open order.
+    """Stop all trading: latch the kill switch of every account and cancel every open order.
 
     The switch stays latched, across restarts, until `trader kill --reset --reason TEXT`.
     """
+    from cluster.config.accounts import accounts_of
     from trading.errors import UsageError
 
     settings = config_of(config, address)
@@ -41,7 +42,8 @@ def kill(
         raise UsageError("--reset and --flatten exclude each other; call one after the other.")
     if reset and not reason:
         raise UsageError("--reset needs --reason TEXT: say why trading may go on.")
-    _confirm(settings.account.account_id, reset=reset, yes=yes)
+    accounts = [each.account.account_id for each in accounts_of(settings)]
+    _confirm(", ".join(accounts), reset=reset, yes=yes)
     if reset:
         _reset(settings, reason, as_json=as_json)
     else:
@@ -63,12 +65,12 @@ def _confirm(account: str, *, reset: bool, yes: bool) -> None:
 
 def _trip(config: "Config", reason: str, *, flatten: bool, as_json: bool) -> None:
     from cluster.cli.output import note, print_json
-    from cluster.cli.shared_facts import append_shared_facts
     from cluster.client import connect
+    from cluster.config.accounts import accounts_of
     from cluster.view import VenueKillReport
     from trading.errors import ClusterUnreachable
     from trading.events import KillSwitchTripped
-    from trading.identifiers import Venue
+    from trading.identifiers import AccountId, Venue
 
     status = ExitCode.OK
     try:
@@ -78,12 +80,19 @@ def _trip(config: "Config", reason: str, *, flatten: bool, as_json: bool) -> Non
         event = KillSwitchTripped(
             ts_event=now, ts_init=now, actor="operator", reason=reason, flatten=flatten
         )
-        append_shared_facts(config, _stream(config), [event])
+        _append(config, event)
         note(f"The kill switch is latched in the journal; no actor confirmed it: {error}")
         if not isinstance(error, ClusterUnreachable):
             raise
-        venue = Venue(config.account.venue)
-        reports = [VenueKillReport(venue=venue, reached=False, reason=NOT_REACHED)]
+        reports = [
+            VenueKillReport(
+                venue=Venue(each.account.venue),
+                account_id=AccountId(each.account.account_id),
+                reached=False,
+                reason=NOT_REACHED,
+            )
+            for each in accounts_of(config)
+        ]
         status = ExitCode.CLUSTER_UNREACHABLE
     if status is ExitCode.OK and not all(report.reached for report in reports):
         status = ExitCode.AMBIGUOUS
@@ -98,13 +107,15 @@ def _print_reports(reports: "list[VenueKillReport]") -> None:
     from cluster.cli.output import print_table
 
     typer.echo("The kill switch is latched: no new order leaves until it is reset.")
-    rows = [(r.venue, "yes" if r.reached else "NO", r.reason or "-") for r in reports]
-    print_table(("venue", "confirmed", "note"), rows)
+    rows = [
+        (r.venue, r.account_id or "-", "yes" if r.reached else "NO", r.reason or "-")
+        for r in reports
+    ]
+    print_table(("venue", "account", "confirmed", "note"), rows)
 
 
 def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
     from cluster.cli.output import note, print_json
-    from cluster.cli.shared_facts import append_shared_facts
     from cluster.client import connect
     from trading.errors import ClusterUnreachable
     from trading.events import KillSwitchReset
@@ -114,7 +125,7 @@ def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
     except ClusterUnreachable:
         now = time.time_ns()
         event = KillSwitchReset(ts_event=now, ts_init=now, actor="operator", reason=reason)
-        append_shared_facts(config, _stream(config), [event])
+        _append(config, event)
         note("The cluster is down; the reset is in the journal and counts when it starts.")
     if as_json:
         print_json({"latched": False})
@@ -122,7 +133,11 @@ def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
         typer.echo("The kill switch is reset: trading may go on.")
 
 
-def _stream(config: "Config") -> "StreamName":
+def _append(config: "Config", event: "KillSwitchTripped | KillSwitchReset") -> None:
+    """Write the switch of every account."""
+    from cluster.cli.shared_facts import append_shared_facts
+    from cluster.config.accounts import accounts_of
     from trading.identifiers import AccountId, kill_stream
 
-    return kill_stream(AccountId(config.account.account_id))
+    for each in accounts_of(config):
+        append_shared_facts(config, kill_stream(AccountId(each.account.account_id)), [event])

@@ -5,12 +5,14 @@ import sys
 import typer
 
 from cluster.cli import (
+    agent,
     backtest,
     check,
     cluster,
     config,
     data,
     doctor,
+    execute,
     forecast,
     ib,
     kill,
@@ -21,6 +23,7 @@ from cluster.cli import (
     replay,
     risk,
     run,
+    sandbox,
     serve,
     slippage,
     sweep,
@@ -47,6 +50,8 @@ app.command("orders")(observe.orders)
 app.command("positions")(observe.positions)
 app.command("fills")(observe.fills)
 app.command("slippage")(slippage.slippage)
+app.command("execute")(execute.execute)
+app.command("cancel")(execute.cancel)
 app.command("publish")(publish.publish)
 app.command("kill")(kill.kill)
 app.command("replay")(replay.replay)
@@ -63,6 +68,8 @@ app.add_typer(risk.app, name="risk")
 app.add_typer(models.app, name="models")
 app.add_typer(venues.app, name="venues")
 app.add_typer(ib.app, name="ib")
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(agent.app, name="agent")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(config.app, name="config")
 

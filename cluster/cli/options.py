@@ -22,6 +22,9 @@ AddressOption = Annotated[
     str | None,
     typer.Option("--address", metavar="ADDRESS", help="local, auto or ray://host:port."),
 ]
+AccountOption = Annotated[
+    str, typer.Option("--account", metavar="ID", help="Of this account alone; default: of all.")
+]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="Newest rows to show.")]
 
 

@@ -72,5 +72,9 @@ def _lines(result: "RunResult") -> list[str]:
     ]
     if latency.p50 is not None and latency.p99 is not None:
         lines.append(f"Tick to order: p50 {latency.p50:,.0f} us, p99 {latency.p99:,.0f} us.")
-    check = check_line(result.check) if result.venue is None else result.venue.verdict
-    return [*lines, check, f"Report: {result.report}"]
+    checks = (
+        [check_line(result.check)]
+        if result.venue is None
+        else [each.verdict for each in (result.venue, *result.linked)]
+    )
+    return [*lines, *checks, f"Report: {result.report}"]

@@ -1,4 +1,4 @@
-"""The tables of orders, positions, fills and actors."""
+"""The tables of orders, positions, fills and actors. Rows that name their account get a column for it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def print_orders(orders: Sequence["Row"]) -> None:
     """Print orders; the table has the first digits of each id, `--json` has all."""
-    print_table(
+    _print(
+        orders,
         ("time (UTC)", "order", "strategy", "instrument", "side", "quantity", "filled", "price",
          "status", "code"),
         [
@@ -28,7 +29,8 @@ def print_orders(orders: Sequence["Row"]) -> None:
 
 
 def print_positions(positions: Sequence["Row"]) -> None:
-    print_table(
+    _print(
+        positions,
         ("instrument", "quantity", "average", "last", "value", "unrealized", "realized"),
         [
             (
@@ -42,7 +44,8 @@ def print_positions(positions: Sequence["Row"]) -> None:
 
 def print_fills(fills: Sequence["Row"]) -> None:
     """Print fills; their time is market time."""
-    print_table(
+    _print(
+        fills,
         ("time (UTC)", "strategy", "instrument", "side", "quantity", "price", "fee", "realized",
          "purpose"),
         [
@@ -54,6 +57,15 @@ def print_fills(fills: Sequence["Row"]) -> None:
             for f in fills
         ],
     )  # fmt: skip
+
+
+def _print(
+    rows: Sequence["Row"], headings: tuple[str, ...], cells: Sequence[tuple[object, ...]]
+) -> None:
+    if "account" in rows[0]:
+        headings = ("account", *headings)
+        cells = [(row["account"], *line) for row, line in zip(rows, cells, strict=True)]
+    print_table(headings, cells)
 
 
 def print_actors(actors: Sequence["ActorView"]) -> None:

@@ -108,18 +108,19 @@ def check(
 
 
 def _checked(config: "Config", name: str, symbol: str, account: str) -> Any:
+    from cluster.config.accounts import accounts_of
     from cluster.config.venue_checks import profile_of
     from cluster.venue_access import VenueAccess, credential_variables
     from cluster.venue_check import Checked
 
     profile = profile_of(config, name)
-    is_ours = config.account.venue == name
-    symbols = config.feed.symbols if is_ours else ()
-    chosen = account or (config.account.account_id if is_ours else name.upper())
+    ours = next((each for each in accounts_of(config) if each.account.venue == name), None)
+    symbols = () if ours is None else ours.feed.symbols
+    chosen = account or (name.upper() if ours is None else ours.account.account_id)
     named = config.model_copy(
         update={"account": config.account.model_copy(update={"account_id": chosen})}
     )
-    known = tuple(each.instrument for each in config.instruments)
+    known = tuple(each.instrument for each in (ours or config).instruments)
     folder = config.cluster.state_dir
     return Checked(
         venue=name,

@@ -12,9 +12,10 @@ from urllib.parse import quote
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from cluster.config.account import AccountConfig
+from cluster.config.account import AccountConfig, LinkedAccountConfig
 from cluster.config.execution import ExecutionConfig
 from cluster.config.forecasting import ForecastSourceConfig, ModelsConfig, ServeConfig
+from cluster.config.sandbox import SandboxConfig
 from cluster.config.sections import (
     Count,
     Money,
@@ -362,11 +363,12 @@ class LoggingConfig(Section):
 
 
 class LiveConfig(Section):
-    """The gate to real money: mode, this table and TRADER_LIVE_CONFIRM must name one account."""
+    """The gate to real money: mode, this table and TRADER_LIVE_CONFIRM must name every account."""
 
-    confirm_account: str = Field(
-        default="",
-        description="The account id, typed once more; required when cluster.mode is live.",
+    confirm_account: Symbols = Field(
+        default=(),
+        description="The account id, typed once more, or a list of them where there are several; required when "
+        "cluster.mode is live.",
     )
 
 
@@ -387,6 +389,9 @@ class Config(BaseSettings):
     )
     account: AccountConfig = Field(
         default_factory=AccountConfig, description="The account that is traded."
+    )
+    accounts: dict[Name, LinkedAccountConfig] = Field(
+        default={}, description="Further accounts at other real venues, by name."
     )
     venues: dict[Name, VenueConfig] = Field(
         default={}, description="Venues by name, with the options of their adapters."
@@ -412,6 +417,9 @@ class Config(BaseSettings):
         default_factory=ModelsConfig, description="Where forecasting models are kept."
     )
     serve: ServeConfig = Field(default_factory=ServeConfig, description="How forecasts are served.")
+    sandbox: SandboxConfig = Field(
+        default_factory=SandboxConfig, description="Sandboxes that the cluster shares."
+    )
     forecasts: dict[Name, ForecastSourceConfig] = Field(
         default={}, description="Sources of forecasts that run in the cluster, by name."
     )

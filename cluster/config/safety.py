@@ -5,6 +5,7 @@ import stat
 from ipaddress import ip_address
 from pathlib import Path
 
+from cluster.config.accounts import accounts_of
 from cluster.config.model import Config
 from cluster.config.venue_checks import is_simulated
 from trading.errors import AuthError, ConfigError
@@ -51,20 +52,22 @@ def _require_protected_bind(bind: str) -> None:
 
 
 def _require_live_gate(config: Config) -> None:
-    account = config.account.account_id
     if is_simulated(config):
         raise ConfigError(
             f'cluster.mode is "live" but account.venue is "{config.account.venue}", a simulation; '
             'name a real venue or set mode = "paper".'
         )
-    if config.live.confirm_account != account:
+    accounts = {each.account.account_id for each in accounts_of(config)}
+    wanted = ",".join(sorted(accounts))
+    if set(config.live.confirm_account) != accounts:
         raise AuthError(
-            f"live mode needs live.confirm_account = {account!r} in the configuration "
-            f"(it is {config.live.confirm_account!r})."
+            f"live mode needs live.confirm_account = {wanted!r} in the configuration "
+            f"(it is {','.join(config.live.confirm_account)!r})."
         )
-    if os.environ.get(LIVE_CONFIRM) != account:
+    confirmed = os.environ.get(LIVE_CONFIRM, "").split(",")
+    if {each.strip() for each in confirmed} != accounts:
         raise AuthError(
-            f"live mode needs the environment variable {LIVE_CONFIRM}={account}; "
+            f"live mode needs the environment variable {LIVE_CONFIRM}={wanted}; "
             "set it in the shell that starts the cluster."
         )
     env_file = Path(".env")

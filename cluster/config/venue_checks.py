@@ -1,10 +1,13 @@
 """Venues of a configuration: which profile each has, and what is wrong with them, sentence by sentence."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from cluster.config.accounts import accounts_of, linked_config
 from cluster.config.model import Config
 from cluster.config.wording import misplaced_secret, origin_of, unknown_key
 from trading.errors import ConfigError
@@ -57,8 +60,10 @@ def require_venues(config: Config, origins: Mapping[str, str]) -> None:
         One sentence for each mistake.
     """
     problems = [*_tables(config, origins), *_names(config)]
-    if not problems and not is_simulated(config):
-        problems = [*_account(config), *_market_data(config)]
+    for name in config.accounts:
+        problems += (_of_account(name, each) for each in _names(linked_config(config, name)))
+    if not problems:
+        problems = [*_at_venue(config), *_linked(config), *_traders(config)]
     if problems:
         raise ConfigError("\n".join(problems))
 
@@ -117,6 +122,49 @@ def _names(config: Config) -> Iterator[str]:
             profile_of(config, venue)
         except ConfigError as error:
             yield f"{key}: {error}"
+
+
+def _at_venue(config: Config) -> Iterator[str]:
+    if not is_simulated(config):
+        yield from _account(config)
+        yield from _market_data(config)
+
+
+def _linked(config: Config) -> Iterator[str]:
+    if not config.accounts:
+        return
+    if is_simulated(config):
+        yield (
+            f"[accounts] needs a real venue in [account] too; {config.account.venue} is a simulation, "
+            "whose replay feeds one account."
+        )
+    if config.execution.desk is None:
+        yield "execution.desk is missing; only a desk trades with [accounts], so give it a name."
+    for name in config.accounts:
+        alone = linked_config(config, name)
+        if is_simulated(alone):
+            yield f"accounts.{name}.venue is {alone.account.venue}, a simulation; name a real venue."
+        yield from (_of_account(name, each) for each in _at_venue(alone))
+    for key in ("venue", "account_id"):
+        counts = Counter(getattr(each.account, key) for each in accounts_of(config))
+        for value in (value for value, count in counts.items() if count > 1):
+            yield f"two accounts have the {key} {value}; every account needs one of its own."
+
+
+def _traders(config: Config) -> Iterator[str]:
+    traders = config.execution.strategies
+    if traders and is_simulated(config):
+        yield "execution.strategies is for real venues; in a replay trade for a strategy of [strategies]."
+    for name in traders:
+        if name in config.strategies:
+            yield f"execution.strategies names {name}, which is in [strategies]; take another id."
+
+
+def _of_account(name: str, sentence: str) -> str:
+    """Let a sentence about [account] and [feed] name the keys of [accounts.<name>]."""
+    sentence = sentence.replace("feed.venue", f"accounts.{name}.feed_venue")
+    sentence = sentence.replace("[[instruments]]", f"[[accounts.{name}.instruments]]")
+    return re.sub(r"\b(?:account|feed)\.(?=[a-z])", f"accounts.{name}.", sentence)
 
 
 def _account(config: Config) -> Iterator[str]:

@@ -21,6 +21,18 @@ def _interval(text: str) -> str:
     return text
 
 
+def interval_ns(text: str) -> int:
+    """Return the nanoseconds of a number and s, m, h or d, such as 1m or 4h.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    _interval(text)
+    return int(text[:-1]) * _SECONDS[text[-1]] * NANOS_PER_SECOND
+
+
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
@@ -80,8 +92,7 @@ class FeedConfig(Section):
 
     @property
     def bar_interval_ns(self) -> int:
-        number, unit = self.bar_interval[:-1], self.bar_interval[-1]
-        return int(number) * _SECONDS[unit] * NANOS_PER_SECOND
+        return interval_ns(self.bar_interval)
 
     @property
     def streamed(self) -> frozenset[DataKind]:

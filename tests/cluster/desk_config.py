@@ -1,4 +1,4 @@
-"""The configuration of a cluster that trades at the remote desk."""
+"""The configuration of a cluster that trades at the remote desk, or at two of them."""
 
 from pathlib import Path
 from typing import Any
@@ -42,3 +42,34 @@ def desk_config(server: DeskServer, folder: Path, **sections: Any) -> Config:
     """Return the configuration; nothing else that is set on this machine counts."""
     (folder / "empty.toml").write_text("")
     return load_config(folder / "empty.toml", desk_sections(server, folder, **sections))
+
+
+def two_desk_sections(
+    east: DeskServer, west: DeskServer, folder: Path, **sections: Any
+) -> dict[str, Any]:
+    """Return the sections of a cluster without strategies whose desk trades at both."""
+    adapter = "tests.cluster.remote_desk:REMOTE_DESK"
+    two = {
+        "account": {"venue": "east", "account_id": "E1", "capital": 50_000},
+        "accounts": {
+            "west": {
+                "account_id": "W1",
+                "capital": 40_000,
+                "symbols": list(SYMBOLS),
+                "taker_bps": 2,
+            }
+        },
+        "venues": {
+            "east": {"adapter": adapter, "port": east.port},
+            "west": {"adapter": adapter, "port": west.port},
+        },
+        "execution": {"desk": "main", "strategies": ["manual"], "taker_bps": 1},
+        "strategies": {},
+    }
+    return desk_sections(east, folder, **{**two, **sections})
+
+
+def two_desk_config(east: DeskServer, west: DeskServer, folder: Path, **sections: Any) -> Config:
+    """Return the configuration; nothing else that is set on this machine counts."""
+    (folder / "empty.toml").write_text("")
+    return load_config(folder / "empty.toml", two_desk_sections(east, west, folder, **sections))

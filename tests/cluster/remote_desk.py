@@ -16,7 +16,7 @@ import numpy as np
 
 from actors.venues.backoff import reconnect_delays
 from actors.venues.profile import VenueProfile, VenueSettings
-from tests.venues.desk import Desk
+from tests.venues.desk import ACCOUNT, Desk
 from trading.capabilities import OrderCapabilities, VenueCapabilities
 from trading.codec import decode, encode
 from trading.commands import (
@@ -29,7 +29,7 @@ from trading.commands import (
 )
 from trading.data import Bar, BookSnapshot, QuoteTick
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
-from trading.identifiers import InstrumentId
+from trading.identifiers import AccountId, InstrumentId
 from trading.instruments import Instrument
 from trading.outcomes import (
     CancelAcknowledged,
@@ -58,8 +58,17 @@ def price_at(index: int, ts: int) -> float:
 class DeskServer:
     """Serves the desk on 127.0.0.1 in a thread of its own; moves the market ten times a second."""
 
-    def __init__(self, key: str = KEY, secret: str = SECRET) -> None:
-        self.desk = Desk(LISTED, {each.instrument_id: 100.0 for each in LISTED})
+    def __init__(
+        self,
+        key: str = KEY,
+        secret: str = SECRET,
+        *,
+        account_id: AccountId = ACCOUNT,
+        size: float = 1e4,
+    ) -> None:
+        prices = {each.instrument_id: 100.0 for each in LISTED}
+        self.desk = Desk(LISTED, prices, account_id=account_id)
+        self._size = size
         self.desk.on_report(self._reported)
         self.logins = 0
         self.refused = 0
@@ -153,7 +162,7 @@ class DeskServer:
             messages = [
                 QuoteTick(
                     ts_event=now, instrument_id=key,
-                    bid_px=px - 0.01, ask_px=px + 0.01, bid_size=1e4, ask_size=1e4,
+                    bid_px=px - 0.01, ask_px=px + 0.01, bid_size=self._size, ask_size=self._size,
                 )
                 for key, px in prices.items()
             ]  # fmt: skip

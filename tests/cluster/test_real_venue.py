@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -11,16 +10,14 @@ from typing import Any
 import pytest
 
 from actors import host as host_module
-from actors.assignment import Assignment
-from actors.host import Host
 from actors.venues.credentials import read_credentials
 from cluster.client import venue_view
-from cluster.config import Config, cluster_secret
+from cluster.config import Config
 from cluster.launch import plan_of
 from cluster.logs import HIDDEN, set_up_logs
-from cluster.topology import ClusterPlan
-from cluster.venue_access import VenueAccess, access_of, remove_left_credentials
+from cluster.venue_access import access_of, remove_left_credentials
 from tests.cluster.desk_config import desk_config
+from tests.cluster.one_host import OneHost
 from tests.cluster.remote_desk import KEY, SECRET, DeskServer
 from trading.algorithms.parameters import Listing, Twap
 from trading.codec import encode
@@ -207,37 +204,6 @@ def test_plan_travels_without_a_credential(config: Config) -> None:
 # -- the machines, without Ray
 
 
-class OneHost:
-    """All machines of a plan in one host, in this process."""
-
-    def __init__(self, config: Config, access: VenueAccess, plan: ClusterPlan) -> None:
-        cluster_secret(config)
-        access.withhold()
-        access.write()
-        self.plan = plan
-        self.host = Host()
-        machines = tuple(plan.blueprint.machines())
-        assignment = Assignment(
-            name="all", machines=machines, incarnation=time.time_ns(), restarts=0,
-            blueprint=plan.blueprint, surroundings=plan.surroundings,
-        )  # fmt: skip
-        address = self.host.assign(assignment)
-        self.host.set_routes(dict.fromkeys(machines, address))
-        self.host.go()
-
-    def views(self) -> Any:
-        return self.host.describe().views
-
-    def wait(self, condition: Callable[[Any], Any], what: str) -> Any:
-        deadline = time.monotonic() + 30
-        while True:
-            views = self.views()
-            if condition(views):
-                return views
-            assert time.monotonic() < deadline, f"waited for {what}: {views}"
-            time.sleep(0.05)
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Config], OneHost]]:
     monkeypatch.setattr(host_module, "_node_id", lambda: "here")
@@ -278,11 +244,11 @@ def test_cluster_trades_at_the_venue_and_its_books_are_the_venues(
 def test_desk_of_the_cluster_works_a_large_order_in_parts(
     server: DeskServer, keys: None, run: Callable[[Config], OneHost], tmp_path: Path
 ) -> None:
-    one = run(desk_config(server, tmp_path, execution={"desk": "main"}))
+    one = run(desk_config(server, tmp_path, execution={"desk": "main", "strategies": ["manual"]}))
     one.wait(lambda v: v["broker:desk:ACC"]["is_ready"], "the broker")
     order = ExecuteOrder(
         client_order_id=ClientOrderId("d" * 32),
-        strategy_id=StrategyId("swing"),
+        strategy_id=StrategyId("manual"),
         side=OrderSide.BUY,
         quantity=Decimal(12),
         listings=(Listing(Venue("desk"), AccountId("ACC"), InstrumentId("KO.XNAS")),),

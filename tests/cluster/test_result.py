@@ -17,7 +17,7 @@ from trading.refusals import RefusalCode
 
 KEYS = {
     "days", "symbols", "strategies", "equity", "orders", "check", "latency_us", "actors",
-    "seconds", "report", "venue",
+    "seconds", "report", "venue", "linked",
 }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def test_when_a_run_is_asked_for_json_stdout_is_one_object(
     assert ended.status == 0
     assert set(ended.json) == {
         "days", "symbols", "strategies", "equity", "orders", "check", "latency_us", "actors",
-        "seconds", "report", "venue",
+        "seconds", "report", "venue", "linked",
     }  # fmt: skip
     assert ended.json["venue"] is None
     assert ended.json["check"] == {

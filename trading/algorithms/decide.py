@@ -80,6 +80,11 @@ def _ending(
     ):
         reason = f"{left} units are left: less than the smallest order of any venue."
         return Ending(EndCode.REMAINDER_TOO_SMALL, reason)
+    if not is_working and not any(
+        sendable(quote.within(left), quote.instrument, price or quote.middle) for quote in quotes
+    ):
+        reason = f"{left} units are left, and the accounts hold nothing more that could be sold."
+        return Ending(EndCode.NOTHING_TO_SELL, reason)
     return None
 
 
@@ -97,8 +102,12 @@ def _without_refusers(
         return quotes
     return [
         msgspec.structs.replace(
-            quote, unavailable=quote.unavailable or reasons.get(quote.listing, "")
+            quote,
+            unavailable=quote.unavailable or reasons[quote.listing],
+            may_be_deeper=False,
         )
+        if quote.listing in reasons
+        else quote
         for quote in quotes
     ]
 

@@ -1,8 +1,12 @@
 """The machine that works parent orders: `execution:<name>`."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from trading.algorithms.book_questions import BookQuestions
 from trading.algorithms.child import Child
 from trading.algorithms.child_order import child_order
 from trading.algorithms.decide import decide
@@ -20,13 +24,14 @@ from trading.algorithms.facts import (
     ExecutionStarted,
     StopLossTriggered,
 )
+from trading.algorithms.holdings import Holdings, selling
 from trading.algorithms.objections import objection
 from trading.algorithms.parameters import Listing
 from trading.algorithms.parent import ParentOrder
 from trading.algorithms.plan import Plan, WantedChild, earliest
 from trading.codec import digest_of
 from trading.commands import CancelExecution, ExecuteOrder
-from trading.data import BookTop
+from trading.data import BookSnapshot, BookTop
 from trading.effects import Append, CancelTimer, Effect, SetTimer
 from trading.events import Event, OrderEvent
 from trading.identifiers import (
@@ -45,7 +50,8 @@ from trading.outcomes import (
     Started,
     TimerFired,
 )
-from trading.routing.quotes import middle_of
+from trading.routing.quotes import VenueQuote, middle_of
+from trading.values import ZERO, OrderSide
 
 STEP_NS_MIN = 1_000_000
 """Two looks at one parent by the clock are at least this far apart."""
@@ -59,8 +65,8 @@ class ExecutionDesk:
     child that no journal names is sent again with the same id. While the journal cannot be written,
     nothing is decided and commands wait.
 
-    Two kinds of state: `parents` is the fold of the own stream and of all account streams; the market,
-    the links and the times of sending are of the moment.
+    Two kinds of state: `parents` and what the accounts hold are the fold of the own stream and of all account
+    streams; the market, the books that were asked for, the links and the times of sending are of the moment.
     """
 
     def __init__(self, config: ExecutionDeskConfig) -> None:
@@ -69,6 +75,8 @@ class ExecutionDesk:
         self._refused: dict[ClientOrderId, ExecutionRefused] = {}
         self._parent_of: dict[ClientOrderId, ParentOrder] = {}
         self._market = DeskMarket(config)
+        self._questions = BookQuestions(self.name, config.book_wait_ns)
+        self._holdings = Holdings(config)
         self._delivery = Delivery()
         self._instruments = config.instruments
         self._watching: dict[Listing, dict[ClientOrderId, None]] = {}
@@ -80,6 +88,7 @@ class ExecutionDesk:
             ExecuteOrder: self._command,
             CancelExecution: self._command,
             BookTop: self._on_top,
+            BookSnapshot: self._on_book,
             TimerFired: self._on_timer,
             Started: self._on_started,
             LinkUp: self._on_link,
@@ -116,6 +125,7 @@ class ExecutionDesk:
 
     def apply(self, event: Event) -> None:
         """Fold one fact: of the own stream, of an account, or of a risk manager."""
+        self._holdings.apply(event)
         match event:
             case ExecutionStarted():
                 self.parents[event.parent_order_id] = ParentOrder(event)
@@ -146,7 +156,7 @@ class ExecutionDesk:
 
     def state_hash(self) -> str:
         parents = {key: parent.durable() for key, parent in self.parents.items()}
-        return digest_of((parents, sorted(self._refused)))
+        return digest_of((parents, sorted(self._refused), self._holdings.durable()))
 
     def validate(self) -> None:
         for parent in self.parents.values():
@@ -198,6 +208,17 @@ class ExecutionDesk:
             watchers.update(self._watching.get(listing, {}))
         return self._work_all([self.parents[key] for key in watchers], now)
 
+    def _on_book(self, book: BookSnapshot, now: int) -> list[Effect]:
+        """Take the answer of a book; one that nobody waits for, or that makes no sense, changes nothing."""
+        key = self._questions.book_of(book.causation_id)
+        if key is None or key[1] != book.instrument_id:
+            return []
+        sides = self._market.take_book(key[0], book)
+        if sides is None:
+            return []
+        ready = self._questions.answer(key, sides)
+        return self._work_all([self.parents[each] for each in ready], now)
+
     def _on_timer(self, timer: TimerFired, now: int) -> list[Effect]:
         key = ClientOrderId(timer.key)
         self._wakes.pop(key, None)
@@ -219,6 +240,7 @@ class ExecutionDesk:
 
     def _on_journal_unavailable(self, _: JournalUnavailable, now: int) -> list[Effect]:
         self._is_journal_up = False
+        self._questions.close_all()
         return []
 
     def _on_journal_recovered(self, _: JournalRecovered, now: int) -> list[Effect]:
@@ -253,11 +275,38 @@ class ExecutionDesk:
         effects += self._perform(parent, plan, now)
         repeats, repeat_at = self._delivery.repeat(parent.open_children(), now)
         self._watch(parent, is_watching=plan.is_watching)
-        return [*effects, *repeats, *self._alarm(parent, earliest(plan.wake_at, repeat_at), now)]
+        requests, late_at = self._ask(parent, plan, now)
+        wake_at = earliest(plan.wake_at, repeat_at, late_at)
+        return [*effects, *repeats, *requests, *self._alarm(parent, wake_at, now)]
 
     def _decide(self, parent: ParentOrder, now: int) -> Plan:
-        quotes = self._market.quotes(parent.order.listings, now)
+        quotes = [self._quote(parent, listing, now) for listing in parent.order.listings]
         return decide(parent, quotes, now, self.config.settle_ns)
+
+    def _quote(self, parent: ParentOrder, listing: Listing, now: int) -> VenueQuote:
+        """Return what this parent sees of a venue: its top, the levels that it asked for, and its limit."""
+        sides = self._questions.sides(parent.key, listing)
+        may_answer = self._questions.may_answer(parent.key, listing, now)
+        return msgspec.structs.replace(
+            self._market.quote(listing, now, sides or ((), ())),
+            max_quantity=self._sellable(parent, listing, now),
+            may_be_deeper=may_answer and self._market.is_reachable(listing),
+        )
+
+    def _sellable(self, parent: ParentOrder, listing: Listing, now: int) -> Decimal | None:
+        """Return what a part may sell where nothing can be sold short: what is held and not being sold."""
+        held = self._holdings.held(listing)
+        if held is None or parent.order.side is OrderSide.BUY:
+            return None
+        running = (each for each in self.parents.values() if each.ended is None)
+        return max(held - selling(running, listing, now, self.config.settle_ns), ZERO)
+
+    def _ask(self, parent: ParentOrder, plan: Plan, now: int) -> tuple[list[Effect], int]:
+        """Ask for the books that the plan waits for; a plan that waits for none has used the answers."""
+        if plan.books:
+            return self._questions.ask(parent.key, plan.books, now)
+        self._questions.close(parent.key)
+        return [], 0
 
     def _perform(self, parent: ParentOrder, plan: Plan, now: int) -> list[Effect]:
         effects: list[Effect] = []

@@ -35,6 +35,9 @@ class ExecutionDeskConfig(msgspec.Struct, frozen=True, kw_only=True):
         A venue whose book has not been heard of for so long is left out.
     settle_ns : int
         For how long the rest of a child that ended unfilled is not used again: fills may come behind.
+    book_wait_ns : int
+        For how long a decision over several listings waits for the books that it asks for; after that a venue
+        counts with its top. 0 asks for no books.
     order_ttl_ns : int
         After this time risk must not approve a part any more. Exits have no such limit.
     """
@@ -43,6 +46,7 @@ class ExecutionDeskConfig(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[DeskAccount, ...]
     max_age_ns: int = 5 * NANOS_PER_SECOND
     settle_ns: int = NANOS_PER_SECOND
+    book_wait_ns: int = NANOS_PER_SECOND // 5
     order_ttl_ns: int = 5 * NANOS_PER_SECOND
 
     @property

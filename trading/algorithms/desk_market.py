@@ -1,16 +1,19 @@
-"""What a desk sees of its venues: the tops of the books, and why a venue must not be used."""
+"""What a desk sees of its venues: tops of books, levels that were asked for, and why a venue must not be used."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from trading.algorithms.desk_config import ExecutionDeskConfig
 from trading.algorithms.parameters import Listing
-from trading.data import BookTop
+from trading.data import BookSnapshot, BookTop
 from trading.identifiers import InstrumentId, MachineName, Venue, machine_name
 from trading.instruments import Instrument
-from trading.routing.quotes import Level, VenueQuote
-from trading.values import NANOS_PER_SECOND
+from trading.routing.quotes import Level, Sides, VenueQuote
+from trading.values import NANOS_PER_SECOND, OrderSide
 
 _FEED = "feed:"
+LEVELS_MAX = 25
+"""Levels of a side that are looked at: what is deeper hardly matters, and costs time."""
 
 
 class DeskMarket:
@@ -24,7 +27,7 @@ class DeskMarket:
         self._max_age_ns = config.max_age_ns
         self._instruments = config.instruments
         self._fees = {(one.venue, one.account_id): one.fees for one in config.accounts}
-        self._tops: dict[tuple[Venue, InstrumentId], tuple[BookTop, Level, Level]] = {}
+        self._tops: dict[tuple[Venue, InstrumentId], tuple[BookTop | BookSnapshot, Sides]] = {}
         self._by_instrument: dict[InstrumentId, list[Listing]] = {}
         for listing in self._instruments:
             self._by_instrument.setdefault(listing.instrument_id, []).append(listing)
@@ -48,29 +51,59 @@ class DeskMarket:
             listings = [listing for listing in listings if listing.venue == venue]
         if not listings:
             return []
-        sides = _levels(top, self._instruments[listings[0]])
-        if sides is None:
+        bids, asks = ((top.bid_px, top.bid_size),), ((top.ask_px, top.ask_size),)
+        sides = _sides(bids, asks, self._instruments[listings[0]])
+        if sides is None or not self._keep(listings[0].venue, top, sides):
             return []
-        self._tops[listings[0].venue, top.instrument_id] = (top, *sides)
-        self.market_time = max(self.market_time, top.ts_event)
         return listings
+
+    def take_book(self, venue: Venue, book: BookSnapshot) -> Sides | None:
+        """Return the levels of a book that was asked for; None when it makes no sense.
+
+        If nothing newer is known, its best levels are the top from now on.
+        """
+        listings = self._by_instrument.get(book.instrument_id, [])
+        instrument = next((self._instruments[one] for one in listings if one.venue == venue), None)
+        if instrument is None:
+            return None
+        sides = _sides(book.bids[:LEVELS_MAX], book.asks[:LEVELS_MAX], instrument)
+        if sides is not None:
+            self._keep(venue, book, (sides[0][:1], sides[1][:1]))
+        return sides
+
+    def _keep(self, venue: Venue, source: BookTop | BookSnapshot, top: Sides) -> bool:
+        """Keep what is newer; a book that was sent can overtake the tops that were published before it."""
+        key = (venue, source.instrument_id)
+        known = self._tops.get(key)
+        if known is not None:
+            last = known[0]
+            if source.sequence < last.sequence and source.ts_init <= last.ts_init:
+                return False
+        self._tops[key] = (source, top)
+        self.market_time = max(self.market_time, source.ts_event)
+        return True
 
     # -- what it says
 
     def quotes(self, listings: tuple[Listing, ...], now: int) -> tuple[VenueQuote, ...]:
         return tuple(self.quote(listing, now) for listing in listings)
 
-    def quote(self, listing: Listing, now: int) -> VenueQuote:
-        """Return the top of the book, and why it must not be used, if so."""
+    def quote(self, listing: Listing, now: int, book: Sides = ((), ())) -> VenueQuote:
+        """Return the newest top with what `book` shows behind it, and why it must not be used, if so."""
         known = self._tops.get((listing.venue, listing.instrument_id))
+        bids, asks = ((), ()) if known is None else known[1]
         return VenueQuote(
             listing=listing,
             instrument=self._instruments[listing],
-            bids=() if known is None else (known[1],),
-            asks=() if known is None else (known[2],),
+            bids=_with_depth(OrderSide.BUY, bids, book[0]),
+            asks=_with_depth(OrderSide.SELL, asks, book[1]),
             fees=self._fees[listing.venue, listing.account_id],
             unavailable=self._unavailable(listing, None if known is None else known[0], now),
         )
+
+    def is_reachable(self, listing: Listing) -> bool:
+        """Return False while the risk manager of the account is down: its book is of no use."""
+        return machine_name("risk", listing.account_id) not in self._down
 
     def causes(self, listing: Listing) -> tuple[int, str]:
         """Return host time and correlation of the newest top: where a child comes from."""
@@ -86,10 +119,9 @@ class DeskMarket:
             for one in self._instruments
         }
 
-    def _unavailable(self, listing: Listing, top: BookTop | None, now: int) -> str:
-        account = listing.account_id
-        if machine_name("risk", account) in self._down:
-            return f"the risk manager of {account} is down"
+    def _unavailable(self, listing: Listing, top: BookTop | BookSnapshot | None, now: int) -> str:
+        if not self.is_reachable(listing):
+            return f"the risk manager of {listing.account_id} is down"
         if top is None:
             return "there is no book"
         age = now - top.ts_init
@@ -98,13 +130,27 @@ class DeskMarket:
         return ""
 
 
-def _levels(top: BookTop, instrument: Instrument) -> tuple[Level, Level] | None:
-    """Return bid and ask on the grids; None for a top that no order may be decided on."""
-    if not 0 < top.bid_px <= top.ask_px:  # not so for NaN either
-        return None
+def _sides(
+    bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]], instrument: Instrument
+) -> Sides | None:
+    """Return bids and asks on the grids; None for a book that no order may be decided on."""
     try:
-        bid = (instrument.price(top.bid_px), instrument.quantity(top.bid_size))
-        ask = (instrument.price(top.ask_px), instrument.quantity(top.ask_size))
+        sides = _on_grid(bids, instrument), _on_grid(asks, instrument)
     except ValueError:
         return None
-    return bid, ask
+    is_crossed = sides[0] and sides[1] and sides[0][0][0] > sides[1][0][0]
+    return None if is_crossed else sides
+
+
+def _on_grid(levels: Iterable[tuple[float, float]], instrument: Instrument) -> tuple[Level, ...]:
+    return tuple((instrument.price(price), instrument.quantity(size)) for price, size in levels)
+
+
+def _with_depth(
+    side: OrderSide, top: tuple[Level, ...], levels: tuple[Level, ...]
+) -> tuple[Level, ...]:
+    """Return a top and the levels behind it: what a book said of better prices was true before."""
+    if not top:
+        return ()
+    best = side.sign * top[0][0]
+    return top + tuple(level for level in levels if side.sign * level[0] < best)

@@ -62,7 +62,7 @@ def _next(
 def _display(shown: Decimal, left: Decimal, quote: VenueQuote, price: Decimal) -> Decimal:
     """Return whole lots of what is to be shown; all that is left when too little would stay."""
     instrument = quote.instrument
-    most = left if quote.max_quantity is None else min(left, quote.max_quantity)
+    most = quote.within(left)
     least = smallest_order(instrument, price)
     part = min(max(instrument.quantity(shown), least), most)
     is_dust = not sendable(left - part, instrument, price)

@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from trading.algorithms.child import Child
-from trading.algorithms.parameters import ChildRole
+from trading.algorithms.parameters import ChildRole, Listing
 from trading.algorithms.parent import ParentOrder
 from trading.identifiers import ClientOrderId
 from trading.routing.quotes import VenueQuote
@@ -34,6 +34,8 @@ class EndCode(StrEnum):
     """The window is over, and it need not be completed."""
     REMAINDER_TOO_SMALL = "REMAINDER_TOO_SMALL"
     """What is left is less than the smallest order of any venue."""
+    NOTHING_TO_SELL = "NOTHING_TO_SELL"
+    """The accounts hold nothing more that could be sold, and their venues know no short sale."""
     REFUSED = "REFUSED"
     """Too many children in a row were refused."""
 
@@ -69,6 +71,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         Host time (ns UTC) at which to decide again at the latest; 0 is not by the clock.
     is_watching : bool
         A change of the market may call for something.
+    books : tuple of Listing
+        Nothing is sent before these books are known deeper, or cannot be had in time.
     stop_loss_px : Decimal or None
         The price at which the watched stop loss was reached.
     """
@@ -77,6 +81,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cancels: tuple[tuple[ClientOrderId, str], ...] = ()
     wake_at: int = 0
     is_watching: bool = False
+    books: tuple[Listing, ...] = ()
     ending: Ending | None = None
     stop_loss_px: Decimal | None = None
 

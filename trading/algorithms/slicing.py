@@ -18,7 +18,7 @@ from trading.algorithms.schedule import Schedule
 from trading.routing.lots import sendable
 from trading.routing.quotes import VenueQuote
 from trading.routing.resting import best_resting
-from trading.routing.router import route_all
+from trading.routing.router import route_all, unseen
 from trading.routing.ticks import limit_on_grid
 from trading.values import ZERO, OrderType, TimeInForce
 
@@ -51,6 +51,10 @@ def decide_slice(
     wanted = schedule.wanted(step, parent.order.quantity, done)
     wanted = _with_remainder(wanted, parent.order.quantity - done, quotes)
     children = _children(parent, algorithm, wanted, quotes, step) if wanted else ()
+    if children and algorithm.style is SliceStyle.TAKE:
+        books = unseen(parent.order.side, wanted, quotes, parent.order.limit_price)
+        if books:
+            return Plan(cancels=cancels, wake_at=wake_at, books=books)
     is_watching = bool(wanted) and not children
     return Plan(children=children, cancels=cancels, wake_at=wake_at, is_watching=is_watching)
 
@@ -116,10 +120,9 @@ def _resting(
     quote = best_resting(order.side, wanted, price, quotes)
     if quote is None:
         return ()
-    most = wanted if quote.max_quantity is None else min(wanted, quote.max_quantity)
     child = WantedChild(
         quote=quote,
-        quantity=sendable(most, quote.instrument, price),
+        quantity=sendable(quote.within(wanted), quote.instrument, price),
         step=step,
         order_type=OrderType.LIMIT,
         time_in_force=order.time_in_force,

@@ -30,7 +30,8 @@ class BookShard:
 
     A book that cannot be trusted (`TrackedBook`) is silent: the feed is asked for a snapshot once,
     and again only when `RESNAPSHOT_RETRY_NS` brought no valid book. Nothing is journalled: a
-    restarted shard asks for all its books.
+    restarted shard asks for all its books. Who asks for a book gets it as soon as it is valid, with the
+    correlation of the request as its cause.
 
     The levels of one venue event come as single deltas, each of which must leave the book uncrossed.
     A feed gets that by sending the removals of an event before its other changes.
@@ -133,10 +134,11 @@ class BookShard:
         top = _top(tracked)
         if top is not None:
             effects.append(Publish(self._topics[tracked.instrument_id], top))
-        if tracked.askers:
-            answer = tracked.snapshot(causation_id=tracked.last.correlation_id)
-            effects.extend(Send(asker, answer) for asker in tracked.askers)
-            tracked.askers.clear()
+        effects.extend(
+            Send(asker, tracked.snapshot(causation_id=request))
+            for asker, request in tracked.askers.items()
+        )
+        tracked.askers.clear()
         return effects
 
     def _request(self, tracked: TrackedBook, cause: Message, now: int) -> list[Effect]:
@@ -161,8 +163,7 @@ class BookShard:
             return []
         if tracked.is_valid:
             return [Send(request.reply_to, tracked.snapshot(causation_id=request.correlation_id))]
-        if request.reply_to not in tracked.askers:
-            tracked.askers.append(request.reply_to)
+        tracked.askers[request.reply_to] = request.correlation_id
         return []
 
 

@@ -42,8 +42,8 @@ class TrackedBook:
         """The last message that changed the book: its times and ids are those of the state."""
         self.requested_at: int | None = None
         """Host time (ns) of the snapshot request that is still unanswered."""
-        self.askers: list[MachineName] = []
-        """Who asked for the book while there was no valid one."""
+        self.askers: dict[MachineName, str] = {}
+        """Who asked for the book while there was no valid one, with the correlation of the newest request."""
         self.update_count = 0
         self.gap_count = 0
         self.duplicate_count = 0

@@ -11,6 +11,8 @@ from trading.values import ZERO, OrderSide
 _BPS = Decimal(10_000)
 Level = tuple[Decimal, Decimal]
 """`(price, size)`: quote currency per unit, units."""
+Sides = tuple[tuple[Level, ...], tuple[Level, ...]]
+"""Bids and asks, best first."""
 
 
 class VenueFees(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,8 @@ class VenueQuote(msgspec.Struct, frozen=True, kw_only=True):
         What the balance or the position there allows (units); None is no limit.
     unavailable : str
         Why the venue must not be used now; empty when it may be.
+    may_be_deeper : bool
+        The levels are at most a top, and the book behind it can be asked for.
     """
 
     listing: Listing
@@ -60,6 +64,7 @@ class VenueQuote(msgspec.Struct, frozen=True, kw_only=True):
     fees: VenueFees = VenueFees()
     max_quantity: Decimal | None = None
     unavailable: str = ""
+    may_be_deeper: bool = False
 
     def side(self, side: OrderSide) -> tuple[Level, ...]:
         """Return what rests on one side: bids for BUY."""
@@ -69,6 +74,10 @@ class VenueQuote(msgspec.Struct, frozen=True, kw_only=True):
         """Return the best price of one side: the bid for BUY."""
         levels = self.side(side)
         return levels[0][0] if levels else None
+
+    def within(self, quantity: Decimal) -> Decimal:
+        """Return what of `quantity` the balance or the position allows."""
+        return quantity if self.max_quantity is None else min(quantity, self.max_quantity)
 
     @property
     def middle(self) -> Decimal | None:

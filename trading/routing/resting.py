@@ -27,7 +27,7 @@ def best_resting(
     able = [
         (_score(side, price, quote), index, quote)
         for index, quote in enumerate(quotes)
-        if not quote.unavailable and sendable(_within(quantity, quote), quote.instrument, price)
+        if not quote.unavailable and sendable(quote.within(quantity), quote.instrument, price)
     ]
     return min(able)[2] if able else None
 
@@ -36,10 +36,6 @@ def queue_ahead(side: OrderSide, price: Decimal, quote: VenueQuote) -> Decimal:
     """Return the units that would trade before an order at `price`, as far as the book is known."""
     better = [size for level, size in quote.side(side) if side.sign * level >= side.sign * price]
     return sum(better, ZERO)
-
-
-def _within(quantity: Decimal, quote: VenueQuote) -> Decimal:
-    return quantity if quote.max_quantity is None else min(quantity, quote.max_quantity)
 
 
 def _score(side: OrderSide, price: Decimal, quote: VenueQuote) -> tuple[Decimal, Decimal]:

@@ -115,11 +115,64 @@ def route_all(
     quotes: Sequence[VenueQuote],
     limit_price: Decimal | None = None,
 ) -> Routing:
-    """Return `route`, and send what the books do not show to the venue with the best price.
+    """Return `route`, and send what the books do not show to the venues with the best prices.
 
-    For quotes that are only the top of a book: more is usually behind it, and what is not comes back.
+    More is usually behind what is shown, and what is not comes back.
     """
     routing = route(side, quantity, quotes, limit_price)
+    parts = {part.listing: part for part in routing.parts}
+    unrouted = routing.unrouted
+    for quote, price in _by_price(side, quotes, limit_price):
+        there = parts.get(quote.listing)
+        had = ZERO if there is None else there.quantity
+        room = quote.within(had + unrouted) - had
+        more = quote.instrument.quantity(max(room, ZERO))
+        if not more or had + more < smallest_order(quote.instrument, price):
+            continue
+        worst = price if there is None else there.worst_px
+        cost = _cost(side, quote, [(worst, had + more)])
+        parts[quote.listing] = RoutedPart(quote.listing, had + more, worst, cost)
+        unrouted -= more
+    return Routing(tuple(parts.values()), unrouted, routing.left_out)
+
+
+def unseen(
+    side: OrderSide,
+    quantity: Decimal,
+    quotes: Sequence[VenueQuote],
+    limit_price: Decimal | None = None,
+) -> tuple[Listing, ...]:
+    """Return the venues whose books `route` should see deeper than their tops; none when nothing depends on it.
+
+    A top that holds the whole quantity says all there is to know, and so does one beyond the limit. With
+    only one venue in question there is nothing to choose.
+    """
+    able = [quote for quote in quotes if _is_able(side, quote, limit_price)]
+    if len(able) < 2:
+        return ()
+    return tuple(
+        quote.listing
+        for quote in able
+        if quote.may_be_deeper
+        and (quote.unavailable or _shown(side, quote) < quote.within(quantity))
+    )
+
+
+def _is_able(side: OrderSide, quote: VenueQuote, limit_price: Decimal | None) -> bool:
+    if quote.unavailable:
+        return quote.may_be_deeper
+    price = quote.best(side.opposite)
+    return price is not None and _accepts(side, limit_price, price)
+
+
+def _shown(side: OrderSide, quote: VenueQuote) -> Decimal:
+    return sum((size for _, size in quote.side(side.opposite)), ZERO)
+
+
+def _by_price(
+    side: OrderSide, quotes: Sequence[VenueQuote], limit_price: Decimal | None
+) -> list[tuple[VenueQuote, Decimal]]:
+    """Return the usable venues with their best prices, cheapest after fees first."""
     usable = [
         (quote, price)
         for quote in quotes
@@ -127,22 +180,7 @@ def route_all(
         and (price := quote.best(side.opposite)) is not None
         and _accepts(side, limit_price, price)
     ]
-    usable.sort(key=lambda pair: side.sign * pair[1] + pair[0].fees.taking(pair[1]))
-    for quote, price in usable:
-        parts = {part.listing: part for part in routing.parts}
-        there = parts.get(quote.listing)
-        had = ZERO if there is None else there.quantity
-        room = routing.unrouted
-        if quote.max_quantity is not None:
-            room = min(room, quote.max_quantity - had)
-        more = quote.instrument.quantity(max(room, ZERO))
-        if not more or had + more < smallest_order(quote.instrument, price):
-            continue
-        worst = price if there is None else there.worst_px
-        cost = _cost(side, quote, [(worst, had + more)])
-        parts[quote.listing] = RoutedPart(quote.listing, had + more, worst, cost)
-        return Routing(tuple(parts.values()), routing.unrouted - more, routing.left_out)
-    return routing
+    return sorted(usable, key=lambda pair: side.sign * pair[1] + pair[0].fees.taking(pair[1]))
 
 
 def _offer(
@@ -154,7 +192,9 @@ def _offer(
     levels = [each for each in quote.side(side.opposite) if _accepts(side, limit_price, each[0])]
     if not levels:
         return "nothing at an acceptable price"
-    cap = quantity if quote.max_quantity is None else min(quantity, quote.max_quantity)
+    cap = quote.within(quantity)
+    if cap <= 0:
+        return "nothing is left to trade there"
     steps = tuple(_steps(quote, index, side, levels, cap))
     least = _least(quote, steps)
     shown = sum((step.quantity for step in steps), ZERO)
@@ -183,6 +223,8 @@ def _steps(
         fee, signed = quote.fees.taking(price), side.sign * price
         units = min(quote.instrument.quantity(size), left)
         left -= units
+        if not units and not left:
+            return
         if fee <= 0:
             if units:
                 yield _Step(signed if paid else signed + fee, index, price, units)
@@ -230,6 +272,8 @@ def _allocate(side: OrderSide, quantity: Decimal, used: Sequence[_Offer]) -> tup
         taken[venue] = first
         others += rest
     for step in sorted(others, key=lambda step: step.unit_cost):
+        if not left:
+            break
         lots = _quote_of(used, step.venue).instrument.quantity(min(step.quantity, left))
         if lots:
             taken[step.venue].append(msgspec.structs.replace(step, quantity=lots))

@@ -186,6 +186,7 @@ def test_tops_that_make_no_sense_or_belong_to_nobody_are_ignored() -> None:
     assert set(world.desk.view()["left_out"].values()) == {"there is no book"}
     world.quote(99.0, 101.0, "a")
     world.execute(parent(TWO, "10", "a", "b"))
+    world.wait(0.2)
     assert [one.order.account_id for one in world.sent] == ["ACC-a"]
 
 

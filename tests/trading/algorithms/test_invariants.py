@@ -2,10 +2,12 @@
 
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trading.algorithms.world import (
+    KEY,
     PARENT,
     SECOND,
     START,
@@ -27,13 +29,20 @@ from trading.algorithms.parameters import (
     Vwap,
 )
 from trading.algorithms.parent import EXITS, PARTS
-from trading.events import OrderExpired
+from trading.events import AccountOpened, OrderExpired
+from trading.identifiers import AccountId
 from trading.values import ZERO, OrderSide
 
 D = Decimal
 ACCOUNTS = (
     account("a", lot="1", least="2"),
     account("b", lot="0.5", least="1", notional="150"),
+)
+SPOT = tuple(
+    msgspec.structs.replace(
+        one, instruments=(msgspec.structs.replace(one.instruments[0], is_shortable=False),)
+    )
+    for one in ACCOUNTS
 )
 parts = st.sampled_from([D(0), D("0.3"), D(1)])
 styles = st.sampled_from(SliceStyle)
@@ -86,7 +95,7 @@ exits = st.one_of(
 moves = st.tuples(
     st.sampled_from(
         ["accept", "fill", "part", "part", "cancelled", "expire", "reject", "deny", "wait", "wait",
-         "quote", "quote", "quote", "restart", "outage", "recover", "cancel", "obey"]
+         "quote", "quote", "quote", "book", "book", "restart", "outage", "recover", "cancel", "obey"]
     ),
     st.integers(0, 7),
 )  # fmt: skip
@@ -100,7 +109,10 @@ def play(world: World, move: str, number: int) -> None:
         case "wait":
             world.wait((0.2, 1, 3, 6, 11, 25, 40, 1.5)[number])
         case "quote":
-            world.quotes(*PRICES[number % len(PRICES)])
+            world.quotes(*PRICES[number % len(PRICES)], size=(7.0, 1000.0)[number % 2])
+        case "book" if world.requests:
+            request = world.requests[-1 - number % min(len(world.requests), 3)]
+            world.book(request, [(100.0 + number / 4, 3.0), (101.0 + number, 20.0)])
         case "restart" if not world.is_disk_full:
             world.restart()
         case "outage" if not world.is_disk_full:
@@ -158,6 +170,12 @@ def check(world: World) -> None:
     assert execution.filled(EXITS) == done[ChildRole.TAKE_PROFIT] + done[ChildRole.STOP_LOSS]
 
 
+def check_held(world: World, held: dict[str, Decimal]) -> None:
+    for account_id, units in held.items():
+        sales = [one for one in world.sent if one.order.account_id == account_id]
+        assert sum((one.filled + one.live for one in sales), ZERO) <= units, "sold short"
+
+
 def check_orders(world: World) -> None:
     for index, one in enumerate(world.sent):
         order = one.order
@@ -176,7 +194,7 @@ def check_orders(world: World) -> None:
             and world.execution.children[order.client_order_id].role is ChildRole.PART
         ):
             assert order.price is not None
-            assert order.price <= limit
+            assert order.side.sign * order.price <= order.side.sign * limit
 
 
 def calm_down(world: World) -> None:
@@ -200,10 +218,18 @@ def calm_down(world: World) -> None:
 
 
 def run(
-    algorithm: Algorithm, quantity: str, story: list[tuple[str, int]], settle_s: int, **more: object
+    algorithm: Algorithm,
+    quantity: str,
+    story: list[tuple[str, int]],
+    settle_s: int,
+    held: dict[str, Decimal] | None = None,
+    **more: object,
 ) -> World:
-    world = World(ACCOUNTS, settle_ns=settle_s * SECOND)
-    world.quotes()
+    world = World(SPOT if held else ACCOUNTS, settle_ns=settle_s * SECOND)
+    for account_id, units in (held or {}).items():
+        about = {"account_id": AccountId(account_id), "cash": ZERO}
+        world.fact(AccountOpened(**about, positions=((KEY, units, D(100)),)))
+    world.quotes(size=7.0)
     venues = ("a",) if isinstance(algorithm, Bracket | Oco) else ("a", "b")
     world.execute(parent(algorithm, quantity, *venues, **more))
     assert PARENT in world.desk.parents, world.refusal
@@ -212,8 +238,10 @@ def run(
         count = len(world.orders)
         play(world, move, number)
         check(world)
+        check_held(world, held or {})
         assert not was_over or len(world.orders) == count, "sent after the end"
     calm_down(world)
+    check_held(world, held or {})
     check_orders(world)
     world.restart()
     return world
@@ -242,6 +270,25 @@ def test_with_a_limit_and_an_expiry(
 ) -> None:
     more = {"limit_price": D("100.75"), "expires_at": START + expiry * SECOND}
     run(algorithm, "37.5", story, 0, **more)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    algorithm=slicing,
+    story=st.lists(moves, max_size=30),
+    settle_s=st.sampled_from([0, 2]),
+    units=st.tuples(*[st.sampled_from([D(0), D("3.5"), D(20), D(90)])] * 2),
+)
+def test_nothing_is_sold_that_is_not_held(
+    algorithm: Algorithm, story: list[tuple[str, int]], settle_s: int, units: tuple[Decimal, ...]
+) -> None:
+    held = {"ACC-a": units[0], "ACC-b": units[1]}
+    more = {"side": OrderSide.SELL}
+    if isinstance(algorithm, Iceberg):
+        more["limit_price"] = D("99.25")
+    world = run(algorithm, "37.5", story, settle_s, held, **more)
+    if world.code == "FILLED":
+        assert sum(units) >= D("37.5")
 
 
 @settings(deadline=None, max_examples=90)

@@ -112,6 +112,7 @@ def test_a_slice_is_routed_over_venues_by_price_after_size() -> None:
     world.quote(99.0, 101.0, "a", size=4)
     world.quote(99.0, 101.5, "b", size=50)
     world.execute(parent(TEN, "100", "a", "b"))
+    world.wait(0.2)
     assert [(one.order.account_id, one.order.quantity) for one in world.sent] == [
         ("ACC-a", D(4)),
         ("ACC-b", D(6)),

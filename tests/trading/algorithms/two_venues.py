@@ -1,6 +1,6 @@
 """A desk between two paper venues on the simulator's bus: two exchanges, feeds, books, risk managers, brokers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -11,37 +11,37 @@ from actors.local_bus import LocalBus
 from actors.runner import Command, Runner
 from actors.simulation.memory_journal import Disk, MemoryJournal
 from actors.simulation.seeded_faults import Profile, SeededFaults
+from tests.trading.algorithms.two_venue_orders import (
+    KEY,
+    SECOND,
+    START,
+    STRATEGIES,
+    VENUES,
+    parents,
+)
 from trading.account import Account
 from trading.algorithms.desk import ExecutionDesk
 from trading.algorithms.desk_config import DeskAccount, ExecutionDeskConfig
 from trading.algorithms.facts import ChildPlanned
 from trading.algorithms.parameters import (
-    Bracket,
-    ChildRole,
-    Iceberg,
-    Listing,
     Oco,
-    SliceStyle,
-    Twap,
-    Vwap,
 )
 from trading.algorithms.parent import EXITS, PARTS, ParentOrder
 from trading.book.shard import BookShard
 from trading.broker.broker import Broker
 from trading.broker.config import BrokerConfig
 from trading.codec import decode
-from trading.commands import CancelExecution, ExecuteOrder
+from trading.commands import CancelExecution, ExecuteOrder, RequestBook
 from trading.data import Bar, MarketSlice
 from trading.events import Event, OrderFilled
 from trading.exchange.exchange import ExchangeSettings, SimulatedExchange
 from trading.exchange.fees import Fees
 from trading.exchange.liquidity import Liquidity
+from trading.fills import cash_paid
 from trading.identifiers import (
     AccountId,
     ClientOrderId,
-    InstrumentId,
     MachineName,
-    StrategyId,
     StreamName,
     Venue,
     account_stream,
@@ -50,25 +50,21 @@ from trading.identifiers import (
 )
 from trading.instruments import Instrument
 from trading.machine import Machine
+from trading.messages import Message
+from trading.position import exact_sum
 from trading.reports import FillReport
 from trading.risk.config import RiskConfig
 from trading.risk.gate import RiskGate
 from trading.risk.limits import RiskLimits
 from trading.routing.quotes import VenueFees
-from trading.values import NANOS_PER_SECOND, ZERO, OrderSide
+from trading.values import ZERO
 
 D = Decimal
-SECOND = NANOS_PER_SECOND
-START = 1_700_000_000 * SECOND
 PACE = SECOND // 5
-KEY = InstrumentId("BTC/USD.X")
-STRATEGIES = tuple(StrategyId(f"s{index}") for index in range(9))
-"""One for each parent: an exit reduces the position of its own strategy alone."""
 CASH = D(1_000_000)
-VENUES = {Venue("east"): AccountId("E1"), Venue("west"): AccountId("W1")}
 TAKER_BPS = {Venue("east"): D(5), Venue("west"): D(2)}
+LADDER = Liquidity(levels=3, depth=D(900), step_bps=D(2))
 INSTRUMENT = Instrument(instrument_id=KEY, lot_size=D("0.1"), min_quantity=D("0.5"))
-LISTINGS = tuple(Listing(venue, account, KEY) for venue, account in VENUES.items())
 SECRET = b"risk"
 DESK = machine_name("execution", "main")
 LIMITS = RiskLimits(
@@ -82,52 +78,6 @@ LIMITS = RiskLimits(
     stop_loss=None,
     trailing_stop=None,
 )
-TROUBLE = Profile(
-    "a desk between two venues",
-    lost={"reply": 0.05, "venue": 0.03, "report": 0.05, "publish": 0.02, "fact": 0.2},
-    repeated_reports=0.2,
-    crashes={"receive": 0.004, "effect": 0.003, "before_append": 0.005, "after_append": 0.005},
-)
-DESK_DIES = Profile(
-    "the desk dies",
-    lost={"fact": 0.2},
-    crashes={"receive": 0.02, "effect": 0.04, "before_append": 0.04, "after_append": 0.04},
-    crash_kinds=("execution", "risk"),
-)
-DISK_FULL = Profile("the disk fills up", lost={"fact": 0.2}, disk_full=True)
-CALM = Profile("calm")
-
-
-def parents() -> list[tuple[int, ExecuteOrder]]:
-    """What is asked for, and when (seconds)."""
-
-    def order(
-        index: int, side: OrderSide, quantity: str, algorithm: object, **more: object
-    ) -> ExecuteOrder:
-        fields = {
-            "client_order_id": ClientOrderId(f"{index:032x}"),
-            "strategy_id": STRATEGIES[index],
-            "side": side,
-            "quantity": D(quantity),
-            "listings": LISTINGS,
-            "algorithm": algorithm,
-        }
-        return ExecuteOrder(**{**fields, **more})
-
-    buy, sell = OrderSide.BUY, OrderSide.SELL
-    twap = Twap(window_ns=10 * SECOND, slices=5, jitter=D("0.4"))
-    vwap = Vwap(window_ns=8 * SECOND, volumes=(D(10), D(30), D(20), D(5)), style=SliceStyle.REST)
-    prices = {"take_profit_px": D(101), "stop_loss_px": D(99)}
-    return [
-        (1, order(1, buy, "120.3", twap)),
-        (1, order(2, sell, "65.1", vwap)),
-        (2, order(3, buy, "30", Iceberg(display_qty=D(4), jitter=D("0.3")), limit_price=D("99.9"))),
-        (3, order(4, buy, "12.5", Bracket(**prices), listings=LISTINGS[:1])),
-        (4, order(5, buy, "7", Bracket(**prices, rests=ChildRole.TAKE_PROFIT), listings=LISTINGS[1:])),
-        (6, order(6, sell, "9", Oco(**prices), listings=LISTINGS[1:], strategy_id=STRATEGIES[1])),
-        (5, order(7, buy, "50", twap, limit_price=D("100.2"), expires_at=START + 12 * SECOND)),
-        (6, order(8, buy, "0.4", twap)),
-    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -137,15 +87,33 @@ class Outcome:
     problems: tuple[str, ...]
     crashes: int
     fills: int
+    asked: int
+    """Requests for books that the desk sent."""
     codes: tuple[str, ...]
     state_hash: str
+    paid: Decimal
+    """Money that all fills took, fees included; what sales brought counts against it."""
+    unfilled: Decimal
     story: tuple[str, ...]
 
 
 class TwoVenues:
-    """One run of one seed."""
+    """One run of one seed.
 
-    def __init__(self, seed: int, profile: Profile) -> None:
+    `book_wait_ns` 0 decides by the tops alone.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        profile: Profile,
+        orders: Sequence[tuple[float, ExecuteOrder]] | None = None,
+        book_wait_ns: int = SECOND // 5,
+        ladders: tuple[Liquidity, ...] = (LADDER, LADDER),
+    ) -> None:
+        self._ladders = dict(zip(VENUES, ladders, strict=True))
+        self._orders = parents() if orders is None else orders
+        self._book_wait_ns = book_wait_ns
         self.disk = Disk(ample=frozenset(StreamName(f"exchange:{venue}") for venue in VENUES))
         factories = dict(self._factories())
         kinds = {str(name): (machine_kind(name),) for name in factories}
@@ -153,6 +121,8 @@ class TwoVenues:
         self.bus = LocalBus(START, self.faults)
         self._random = np.random.default_rng([seed, 7])
         self._price = 100.0
+        self._asked = 0
+        self.bus.on_send = self._count
         self._sequence = 0
         for name, make in factories.items():
             self.bus.add_host(str(name), frozenset({name}), self._runner(name, make))
@@ -188,6 +158,7 @@ class TwoVenues:
                 for venue, account in VENUES.items()
             ),
             settle_ns=30 * SECOND,
+            book_wait_ns=self._book_wait_ns,
         )
         yield DESK, lambda: ExecutionDesk(config)
 
@@ -200,8 +171,8 @@ class TwoVenues:
             venue=venue,
             accounts={account: CASH},
             instruments=(INSTRUMENT,),
-            liquidity=Liquidity(levels=3, depth=D(900), step_bps=D(2)),
-            fees=Fees(taker_bps=TAKER_BPS[venue]),
+            liquidity=self._ladders[venue],
+            fees=Fees(taker_bps=TAKER_BPS[venue], increment=D("0.00000001")),
         )
         guard = GuardConfig(
             venue=venue, source=exchange, instruments=frozenset({KEY}), is_replay=False
@@ -234,8 +205,8 @@ class TwoVenues:
         """Trade under faults, calm down, restart everything once, and judge."""
         self.bus.start()
         self._move()
-        for at, order in parents():
-            self.bus.at(START + at * SECOND, lambda order=order: self._ask(order))
+        for at, order in self._orders:
+            self.bus.at(START + int(at * SECOND), lambda order=order: self._ask(order))
         cancel = CancelExecution(client_order_id=ClientOrderId(f"{3:032x}"), reason="enough")
         self.bus.at(START + 15 * SECOND, lambda: self._ask(cancel))
         if self.faults.profile.disk_full:
@@ -255,10 +226,18 @@ class TwoVenues:
             problems=tuple(dict.fromkeys(problems)),
             crashes=self.faults.crash_count,
             fills=sum(len(self._fills(venue)) for venue in VENUES),
+            asked=self._asked,
+            paid=exact_sum(cash_paid(fill) for venue in VENUES for fill in self._fills(venue)),
+            unfilled=exact_sum(
+                each.order.quantity - each.filled() for each in self.desk.parents.values()
+            ),
             codes=tuple(self._code(each) for each in self.desk.parents.values()),
             state_hash=self.desk.state_hash(),
             story=tuple(self.faults.story),
         )
+
+    def _count(self, message: Message) -> None:
+        self._asked += isinstance(message, RequestBook) and message.reply_to == DESK
 
     def _fill_disk(self, *, is_full: bool) -> None:
         self.disk.is_full = is_full

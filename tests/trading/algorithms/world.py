@@ -10,8 +10,8 @@ from trading.algorithms.desk_config import DeskAccount, ExecutionDeskConfig
 from trading.algorithms.parameters import Algorithm, Listing
 from trading.algorithms.parent import ParentOrder
 from trading.codec import decode, encode
-from trading.commands import CancelExecution, CancelOrder, ExecuteOrder, SubmitOrder
-from trading.data import BookTop
+from trading.commands import CancelExecution, CancelOrder, ExecuteOrder, RequestBook, SubmitOrder
+from trading.data import BookSnapshot, BookTop
 from trading.effects import Append, CancelTimer, Effect, Send, SetTimer
 from trading.events import (
     Event,
@@ -109,11 +109,14 @@ class World:
 
     accounts: tuple[DeskAccount, ...] = (account("a"),)
     settle_ns: int = 0
+    book_wait_ns: int = SECOND // 5
     now: int = START
     journal: list[bytes] = field(default_factory=list)
     facts: list[bytes] = field(default_factory=list)
     orders: dict[ClientOrderId, VenueOrder] = field(default_factory=dict)
     timers: dict[str, int] = field(default_factory=dict)
+    requests: list[RequestBook] = field(default_factory=list)
+    """For books, oldest first."""
     sequence: int = 0
     is_disk_full: bool = False
 
@@ -122,7 +125,12 @@ class World:
         self.tell(Started(epoch=1))
 
     def _new(self) -> ExecutionDesk:
-        config = ExecutionDeskConfig(name="t", accounts=self.accounts, settle_ns=self.settle_ns)
+        config = ExecutionDeskConfig(
+            name="t",
+            accounts=self.accounts,
+            settle_ns=self.settle_ns,
+            book_wait_ns=self.book_wait_ns,
+        )
         return ExecutionDesk(config)
 
     # -- what happens to the desk
@@ -145,6 +153,10 @@ class World:
                 case Send(to, CancelOrder() as cancel):
                     assert to.startswith("broker:")
                     self.orders[cancel.client_order_id].cancels += 1
+                case Send(to, RequestBook() as request):
+                    assert to == f"book:{request.correlation_id.split('/')[1]}"
+                    assert request.reply_to == self.desk.name
+                    self.requests.append(request)
                 case SetTimer(key, at):
                     assert at > self.now
                     self.timers[key] = at
@@ -215,9 +227,25 @@ class World:
         )
         self.tell(top)
 
-    def quotes(self, bid: float = 99.0, ask: float = 101.0) -> None:
+    def book(self, request: RequestBook, asks: list[tuple[float, float]], **more: Any) -> None:
+        """Answer a request: `asks`, and the same sizes as far below 100 as those are above."""
+        self.sequence += 1
+        venue = request.correlation_id.split("/")[1]
+        fields: dict[str, Any] = {
+            "ts_event": self.now,
+            "ts_init": self.now,
+            "correlation_id": f"feed:{venue}/{self.sequence}",
+            "causation_id": request.correlation_id,
+            "sequence": self.sequence,
+            "instrument_id": request.instrument_id,
+            "bids": tuple((200 - price, size) for price, size in asks),
+            "asks": tuple(asks),
+        }
+        self.tell(BookSnapshot(**{**fields, **more}))
+
+    def quotes(self, bid: float = 99.0, ask: float = 101.0, size: float = 1000.0) -> None:
         for one in self.accounts:
-            self.quote(bid, ask, one.venue)
+            self.quote(bid, ask, one.venue, size)
 
     def execute(self, order: ExecuteOrder) -> None:
         self.tell(order)

@@ -12,7 +12,7 @@ from trading.identifiers import AccountId, InstrumentId, Venue
 from trading.instruments import Instrument
 from trading.routing.lots import smallest_order
 from trading.routing.quotes import VenueFees, VenueQuote, middle_of
-from trading.routing.router import Routing, route, route_all
+from trading.routing.router import Routing, route, route_all, unseen
 from trading.values import ZERO, OrderSide
 
 D = Decimal
@@ -117,6 +117,35 @@ def test_what_the_top_does_not_show_goes_to_the_best_price() -> None:
     tiny = quote("tiny", [("100.1", "5")], least="10")
     assert shares(route_all(OrderSide.BUY, D(20), [tiny])) == {"tiny": D(20)}
     assert route_all(OrderSide.BUY, D(5), [tiny]).parts == ()
+
+
+def test_what_no_book_shows_goes_on_to_the_next_venue_when_a_position_is_used_up() -> None:
+    a = quote("a", [("100.1", "5")], max_quantity=D(8))
+    b, none = quote("b", [("100.2", "5")]), quote("none", [("100.0", "5")], max_quantity=D(0))
+    routing = route_all(OrderSide.SELL, D(20), [a, b, none])
+    assert shares(routing) == {"a": D(8), "b": D(12)}
+    assert routing.unrouted == 0
+    assert [why for _, why in routing.left_out] == ["nothing is left to trade there"]
+
+
+def names(quantity: str, *quotes: VenueQuote, limit: str | None = None) -> list[str]:
+    found = unseen(OrderSide.BUY, D(quantity), quotes, None if limit is None else D(limit))
+    return [listing.venue for listing in found]
+
+
+def test_books_are_looked_into_where_the_top_does_not_say_all() -> None:
+    small = quote("small", [("100.1", "5")], may_be_deeper=True)
+    large = quote("large", [("100.2", "50")], may_be_deeper=True)
+    known = quote("known", [("100.1", "5"), ("100.2", "1")])
+    stale = quote("stale", [], unavailable="there is no book", may_be_deeper=True)
+    gone = quote("gone", [("100.1", "5")], unavailable="risk is down")
+    assert names("20", small, large, known, gone) == ["small"]
+    assert names("20", small, stale) == ["small", "stale"]
+    assert names("5", small, large) == []
+    assert names("20", small) == names("20", small, gone) == [], "nothing to choose from"
+    assert names("20", small, large, limit="100.15") == [], "the other one is beyond the limit"
+    poor = quote("poor", [("100.1", "5")], may_be_deeper=True, max_quantity=D(4))
+    assert names("20", poor, large) == []
 
 
 def test_middle_is_that_of_the_merged_book_of_usable_venues() -> None:

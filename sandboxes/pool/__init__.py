@@ -1,0 +1,1 @@
+"""Sandboxes that many share: warm workers, turns, quotas and quarantine, on Ray."""
