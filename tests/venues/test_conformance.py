@@ -474,6 +474,20 @@ def test_when_credentials_are_refused_nobody_tries_again(story):
     story(tell, ready=False, check=False)
 
 
+def test_when_the_clocks_differ_by_seconds_no_new_order_leaves(story):
+    async def tell(rig, trader):
+        needs(rig, Fault.CLOCK_SKEW)
+        rig.faults.plan(Fault.CLOCK_SKEW)
+        await trader.start()
+        await trader.until(lambda: trader.view["clock"]["is_off"])
+        key = trader.submit(trader.limit(80))
+        assert trader.known(key).code == RefusalCode.CLOCK_SKEW
+        assert rig.desk.submitted[key] == 0
+        rig.faults.clear()
+
+    story(tell, ready=False, check=False)
+
+
 def test_when_the_stream_is_mute_fills_are_found_all_the_same(story):
     async def tell(rig, trader):
         needs(rig, Fault.MUTE_STREAM)
