@@ -1,7 +1,7 @@
 """Our working limit orders of one instrument in price-time priority."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from trading.exchange.liquidity import Crowd, Level
@@ -44,19 +44,15 @@ class OrderBook:
         """Yield the orders of one side, the first to trade first."""
         return (entry[2] for entry in self._sides[side])
 
-    def validate(self) -> None:
-        """Raise `AssertionError` when the best bid reaches the best ask.
+    def validate(self, may_trade: Callable[[VenueOrder], bool] | None = None) -> None:
+        """Raise `AssertionError` when the best bid reaches the best ask, of the orders that may trade now.
 
-        Orders that trade at other times (in extended hours or not) may cross until both may trade.
+        Others (regular ones between sessions, say) may cross until they may trade.
         """
-        for is_extended in (False, True):
-            bid, ask = (
-                next((o for o in self.orders(s) if o.request.extended_hours is is_extended), None)
-                for s in (OrderSide.BUY, OrderSide.SELL)
-            )
-            if bid is not None and ask is not None:
-                assert ask.price is not None
-                assert not bid.accepts(ask.price), f"crossed: bid {bid.price}, ask {ask.price}"
+        bid, ask = (next(filter(may_trade, self.orders(side)), None) for side in OrderSide)
+        if bid is not None and ask is not None:
+            assert ask.price is not None
+            assert not bid.accepts(ask.price), f"crossed: bid {bid.price}, ask {ask.price}"
 
 
 def depth(side: OrderSide, book: OrderBook, ladder: Crowd) -> list[Level]:

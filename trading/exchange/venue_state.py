@@ -284,7 +284,7 @@ class VenueState:
         self._validate_quantities()
         self._validate_indexes()
         for book in self.books.values():
-            book.validate()
+            book.validate(self._sessions.is_awake)
 
     def _validate_quantities(self) -> None:
         filled: defaultdict[ClientOrderId, Decimal] = defaultdict(Decimal)

@@ -218,6 +218,17 @@ def test_an_order_below_the_smallest_value_is_refused(open_desk):
     assert desk.replace("4", quantity="0.15").report.quantity == Decimal("0.15")
 
 
+def test_orders_that_cross_between_sessions_trade_when_the_next_one_begins(hall):
+    at(hall, 0, 41.0, 100.0)  # day 1, 17 h
+    for key, side, price in (("bid", "BUY", "101"), ("ask", "SELL", "99")):
+        assert submit(hall, key, side, 5, price, "GTC").venue_order_id
+        hall.exchange.validate()
+    assert not hall.exchange.fills("A")
+    at(hall, 0, 58.0, 100.0)  # day 2, 10 h
+    hall.exchange.validate()
+    assert {fill.client_order_id for fill in hall.exchange.fills("A")} == {"bid", "ask"}
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("slice"), st.integers(1, 7), st.integers(96, 104)),
