@@ -65,7 +65,7 @@ async def _storm(rig, trader, chance):
     faults = sorted((rig.understands & ONCE) | (rig.understands - ONCE - HARMLESS))
     for _ in range(STEPS):
         if trader.died.is_set():
-            await trader.restart()
+            await _rise(trader)
         act = chance.choice(
             [
                 "order",
@@ -95,7 +95,7 @@ async def _storm(rig, trader, chance):
             case "death":
                 trader.death = Death(chance.choice(list(Death)))
             case "kill":
-                await trader.restart() if chance.uniform() < 0.5 else await _die(rig, trader)
+                await _rise(trader) if chance.uniform() < 0.5 else await _die(rig, trader)
             case _:
                 await rig.release()
         await asyncio.sleep(float(chance.uniform(0, 0.05)))
@@ -131,4 +131,10 @@ async def _die(rig, trader):
     await trader.kill()
     trader.move(91.0)
     trader.move(109.0)
-    await trader.start()
+    await trader.start(until_ready=False)
+
+
+async def _rise(trader):
+    """Start anew without waiting: a venue that still holds fills back cannot be agreed with."""
+    await trader.kill()
+    await trader.start(until_ready=False)
