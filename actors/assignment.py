@@ -41,7 +41,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class HostReport:
-    """A host as it sees itself."""
+    """A host as it sees itself.
+
+    Attributes
+    ----------
+    latency_counts, latency_total_ns
+        See `actors.latency.LatencyWindow`: of the time from market data to order.
+    """
 
     pid: int
     node: str
@@ -52,3 +58,5 @@ class HostReport:
     latency_us: Mapping[str, float | None]
     bus: Mapping[str, int]
     fenced: tuple[MachineName, ...]
+    latency_counts: tuple[int, ...] = ()
+    latency_total_ns: int = 0

@@ -24,6 +24,7 @@ from actors.plans import (
 )
 from actors.venues.opening import venue_profile
 from actors.venues.profile import VenueProfile
+from trading.account import OPERATOR
 from trading.algorithms.desk import ExecutionDesk
 from trading.algorithms.desk_config import DeskAccount, ExecutionDeskConfig
 from trading.book.shard import BookShard
@@ -388,6 +389,7 @@ def _bar_strategy(blueprint: Blueprint, plan: StrategyPlan, ready: Strategy | No
             history=blueprint.history,
             signals=signals,
             forecaster=plan.forecaster if isinstance(ready, Informed) else "",
+            on_failure=plan.on_failure,
         ),
         ready,
     )
@@ -417,6 +419,7 @@ def _risk(blueprint: Blueprint, secret: bytes) -> Machine:
             account_id=blueprint.account_id,
             venue=blueprint.venue,
             strategies=(*(plan.strategy_id for plan in blueprint.strategies), *blueprint.traders),
+            operators=(OPERATOR,),
             instruments=blueprint.instruments_by_id,
             limits=blueprint.limits,
             key=risk_key(secret),

@@ -4,17 +4,15 @@ The loop of the host never waits for a venue, and no venue fills its memory: wha
 `FeedBuffer` until the host takes it. A question leaves with `ask`; its outcome comes the same way.
 """
 
-import asyncio
 import logging
 import sys
-import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from actors.blueprint import Blueprint
 from actors.feed_buffer import FeedBuffer
 from actors.feed_calls import ask_feed
+from actors.loop_thread import LoopThread
 from actors.runner import Command
 from actors.venue_settings import open_market_data
 from actors.venues.credentials import masked, without_credentials
@@ -64,9 +62,7 @@ class FeedSessions:
             else ports
         )
         self._buffers: dict[MachineName, FeedBuffer] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._running: set[asyncio.Task[None]] = set()
+        self._thread = LoopThread("feeds", CLOSE_TIMEOUT_S)
         self._switch_interval_s = 0.0
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -79,19 +75,17 @@ class FeedSessions:
         """
         if not self._ports:
             return
-        self._loop = loop = asyncio.new_event_loop()
 
         def wake_behind() -> None:
             """Wake the host once for all that one read of a socket brings."""
-            loop.call_soon_threadsafe(wake)
+            self._thread.call_soon(wake)
 
         self._buffers = {machine: FeedBuffer(wake_behind, time.time_ns) for machine in self._ports}
-        self._thread = threading.Thread(target=self._loop.run_forever, name="feeds", daemon=True)
         self._thread.start()
         self._switch_interval_s = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         for machine in self._ports:
-            self._spawn(self._connect(machine))
+            self._thread.spawn(self._connect(machine))
 
     @property
     def is_waiting(self) -> bool:
@@ -109,35 +103,16 @@ class FeedSessions:
 
     def ask(self, machine: MachineName, ask: AskFeed) -> None:
         """Perform one `AskFeed`; its outcome arrives as a message to `machine`."""
-        self._spawn(self._ask(machine, ask))
+        self._thread.spawn(self._ask(machine, ask))
 
     def close(self) -> None:
         """Disconnect; a port that does not let go in time is left behind with the process."""
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
+        if not self._thread.is_running:
             return
-        self._loop = None
         sys.setswitchinterval(self._switch_interval_s)
-        closing = asyncio.run_coroutine_threadsafe(self._disconnect_all(), loop)
-        try:
-            closing.result(CLOSE_TIMEOUT_S)
-        except TimeoutError:
-            log.warning("a market data connection did not close within %g s", CLOSE_TIMEOUT_S)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(CLOSE_TIMEOUT_S)
-        if not thread.is_alive():
-            loop.close()
+        self._thread.close({machine: port.disconnect for machine, port in self._ports.items()})
 
     # -- in the feeds' thread
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        assert self._loop is not None, "feeds are asked after start"
-        self._loop.call_soon_threadsafe(self._begin, work)
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
 
     async def _connect(self, machine: MachineName) -> None:
         put = self._buffers[machine].put
@@ -163,12 +138,3 @@ class FeedSessions:
 
     def _tell(self, machine: MachineName, message: Message) -> None:
         self._buffers[machine].put(without_credentials(message))
-
-    async def _disconnect_all(self) -> None:
-        for task in self._running:
-            task.cancel()
-        for machine, port in self._ports.items():
-            try:
-                await port.disconnect()
-            except Exception as error:  # the others must be closed all the same
-                log.warning("%s: the connection did not close: %s", machine, masked(str(error)))

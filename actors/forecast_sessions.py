@@ -6,14 +6,13 @@ back through `on_command`, and so does the failure of a `report`.
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from actors.blueprint import Blueprint, ForecastPlan
 from actors.forecast_calls import ForecastPort, ForecastService, LocalModel, ask_model
+from actors.loop_thread import LoopThread
 from actors.models.forecaster import ModelAccess
 from actors.models.in_service import put_down
 from actors.models.opening import open_registry
@@ -25,7 +24,7 @@ from trading.outcomes import ModelReportFailed
 
 log = logging.getLogger(__name__)
 
-CLOSE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 1.0
 
 
 class ForecastSessions:
@@ -51,10 +50,7 @@ class ForecastSessions:
             if machine in plans
         }
         self._on_command: Callable[[Command], None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._asking: set[asyncio.Task[None]] = set()
-        self._reporting: set[asyncio.Task[None]] = set()
+        self._thread = LoopThread("models", CLOSE_TIMEOUT_S)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reports")
         """One thread: a report never overtakes another."""
 
@@ -69,40 +65,24 @@ class ForecastSessions:
         self._on_command = on_command
         if not self._ports:
             return
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="models", daemon=True)
         self._thread.start()
         for port in self._ports.values():
-            self._spawn(_open(port), self._asking)
+            self._thread.spawn(_open(port))
 
     def ask(self, machine: MachineName, ask: AskModel) -> None:
         """Perform one `AskModel`; its outcome arrives as a message to `machine`."""
-        self._spawn(self._ask(machine, ask), self._asking)
+        self._thread.spawn(self._ask(machine, ask))
 
     def report(self, machine: MachineName, report: ReportModel) -> None:
         """Perform one `ReportModel`; only its failure arrives as a message to `machine`."""
-        self._spawn(self._report(machine, report), self._reporting)
+        self._thread.spawn(self._report(machine, report), must_finish=True)
 
     def close(self) -> None:
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(self._close_all(), loop).result(CLOSE_TIMEOUT_S)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(CLOSE_TIMEOUT_S)
-        loop.close()
+        """Put down the reports that came, and let the models go."""
+        self._thread.close({machine: port.close for machine, port in self._ports.items()})
         self._writer.shutdown(wait=False, cancel_futures=True)
 
     # -- in the models' thread
-
-    def _spawn(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
-        assert self._loop is not None, "models are asked after start"
-        self._loop.call_soon_threadsafe(self._begin, work, among)
-
-    def _begin(self, work: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        among.add(task)
-        task.add_done_callback(among.discard)
 
     async def _ask(self, machine: MachineName, ask: AskModel) -> None:
         outcome = await ask_model(self._ports[machine], ask, time.time_ns)
@@ -120,14 +100,6 @@ class ForecastSessions:
             )
             assert self._on_command is not None
             self._on_command(Command(machine, failure))
-
-    async def _close_all(self) -> None:
-        for task in self._asking:
-            task.cancel()
-        if self._reporting:
-            await asyncio.wait(self._reporting, timeout=CLOSE_TIMEOUT_S / 2)
-        for port in self._ports.values():
-            await port.close()
 
 
 async def _open(port: ForecastPort) -> None:

@@ -202,6 +202,8 @@ class Host:
                 "p50": self._latency.percentile_us(0.5),
                 "p99": self._latency.percentile_us(0.99),
             },
+            latency_counts=tuple(self._latency.counts),
+            latency_total_ns=self._latency.total_ns,
             bus=self._bus.counters(),
             fenced=runner.fenced,
         )

@@ -15,6 +15,7 @@ from trading.exchange.slippage import Slippage
 from trading.forecasting.registry import DEFAULT
 from trading.forecasting.watch import Expectations
 from trading.identifiers import StrategyId, Venue
+from trading.strategies.switch import OnFailure
 from trading.values import DataKind
 
 
@@ -29,6 +30,8 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
         Name of the forecaster of a strategy that needs forecasts: an installed one, or a model `nhits@3`.
     signals : mapping of kind to source
         Published facts that it reads, see `trading.forecasting.informed.live_strategy`.
+    on_failure : OnFailure
+        What becomes of its positions when it is switched off.
     """
 
     strategy_id: StrategyId
@@ -37,6 +40,7 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, Any] = {}
     forecaster: str = DEFAULT
     signals: Mapping[str, str] = {}
+    on_failure: OnFailure = OnFailure.FLATTEN
 
 
 class ForecastPlan(msgspec.Struct, frozen=True, kw_only=True):

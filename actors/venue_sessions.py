@@ -4,15 +4,13 @@ The loop of the host never waits for a venue. A call leaves with `call`; its out
 venue says of its own accord, comes back through `on_command`.
 """
 
-import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from actors.blueprint import Blueprint
 from actors.bus.wire import HostAddress
+from actors.loop_thread import LoopThread
 from actors.runner import Command
 from actors.venue_calls import call_venue
 from actors.venue_settings import open_execution
@@ -40,16 +38,14 @@ class VenueSessions:
             for machine in machines
             if machine_kind(machine) == "broker"
         }
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._running: set[asyncio.Task[None]] = set()
+        self._thread = LoopThread("venues", CLOSE_TIMEOUT_S)
         self._routes: Mapping[MachineName, HostAddress] = {}
 
     def set_routes(self, routes: Mapping[MachineName, HostAddress]) -> None:
         """Tell venues that live inside the cluster (the paper venue) where they are now."""
         self._routes = routes
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._apply_routes)
+        if self._thread.is_running:
+            self._thread.call_soon(self._apply_routes)
 
     def start(self, on_command: Callable[[Command], None]) -> None:
         """Connect every venue, if there is one here.
@@ -62,43 +58,20 @@ class VenueSessions:
         self._on_command = on_command
         if not self._ports:
             return
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="venues", daemon=True)
         self._thread.start()
-        self._loop.call_soon_threadsafe(self._apply_routes)
+        self._thread.call_soon(self._apply_routes)
         for machine in self._ports:
-            self._spawn(self._connect(machine))
+            self._thread.spawn(self._connect(machine))
 
     def call(self, machine: MachineName, body: VenueCall, timeout_ns: int) -> None:
         """Perform one `CallVenue`; its outcome arrives as a message to `machine`."""
-        self._spawn(self._call(machine, body, timeout_ns / 1e9))
+        self._thread.spawn(self._call(machine, body, timeout_ns / 1e9))
 
     def close(self) -> None:
-        loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
-            return
-        closing = asyncio.run_coroutine_threadsafe(self._disconnect_all(), loop)
-        closing.result(CLOSE_TIMEOUT_S)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(CLOSE_TIMEOUT_S)
-        loop.close()
+        """Disconnect; a venue that does not let go in time is left behind with the process."""
+        self._thread.close({machine: port.disconnect for machine, port in self._ports.items()})
 
     # -- in the venues' thread
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        loop = self._loop
-        assert loop is not None, "venues are called after start"
-        loop.call_soon_threadsafe(self._begin, work)
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a venue task failed", exc_info=task.exception())
 
     def _apply_routes(self) -> None:
         for port in self._ports.values():
@@ -126,12 +99,3 @@ class VenueSessions:
     def _tell(self, machine: MachineName, message: Message) -> None:
         assert self._on_command is not None
         self._on_command(Command(machine, without_credentials(message)))
-
-    async def _disconnect_all(self) -> None:
-        for task in self._running:
-            task.cancel()
-        for machine, port in self._ports.items():
-            try:
-                await port.disconnect()
-            except Exception as error:  # the others must be closed all the same
-                log.warning("%s: the connection did not close: %s", machine, error)

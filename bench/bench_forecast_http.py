@@ -89,18 +89,20 @@ def until_ready(port: int) -> None:
 
 
 @contextmanager
-def uvicorn_alone(settings: ServiceSettings) -> Iterator[None]:
-    program = (
-        "import sys, uvloop, msgspec; from bench.bench_forecast_http import serve_plainly; "
+def uvicorn_alone(
+    settings: ServiceSettings, program: str = "bench.bench_forecast_http.serve_plainly"
+) -> Iterator[int]:
+    """Run `program` (module and async function of the settings) in a process of its own; yield its pid."""
+    module, _, name = program.rpartition(".")
+    code = (
+        f"import sys, uvloop, msgspec; from {module} import {name}; "
         "from serve.forecast.settings import ServiceSettings; "
-        "uvloop.run(serve_plainly(msgspec.json.decode(sys.argv[1], type=ServiceSettings)))"
+        f"uvloop.run({name}(msgspec.json.decode(sys.argv[1], type=ServiceSettings)))"
     )
-    server = subprocess.Popen(
-        [sys.executable, "-c", program, msgspec.json.encode(settings).decode()]
-    )
+    server = subprocess.Popen([sys.executable, "-c", code, msgspec.json.encode(settings).decode()])
     try:
         until_ready(settings.port)
-        yield
+        yield server.pid
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(20)
@@ -201,7 +203,7 @@ def rows() -> list[Row]:
             ray.shutdown()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return _with_ratios(found)
+    return with_ratios(found)
 
 
 def _on_ray(make: Callable[..., ServiceSettings]) -> list[Row]:
@@ -228,7 +230,7 @@ def _on_ray(make: Callable[..., ServiceSettings]) -> list[Row]:
     return found
 
 
-def _with_ratios(found: list[Row]) -> list[Row]:
+def with_ratios(found: list[Row]) -> list[Row]:
     """Order by what was measured; the ratio is that of the median to the first subject's."""
     order = list(dict.fromkeys(each["what"] for each in found))
     ordered = sorted(found, key=lambda each: order.index(each["what"]))

@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from urllib.parse import quote
 
 from msgspec.structs import replace
 
 from actors.journal.journal import Journal
 from actors.journal.open import open_journal
-from cluster.cli.folders import sqlite_folder
 from cluster.config import Config
 from cluster.config.secret import cluster_secret
 from trading.codec import decode, encode
@@ -20,7 +18,6 @@ from trading.ladder.rules import LadderRules
 from trading.ladder.signatures import ladder_key, signed
 
 ATTEMPTS = 10
-FOLDER = "agents"
 BY_RULES = "ladder"
 Decide = Callable[[AgentRecord, int], Sequence[AgentEvent]]
 """From what is known and the host time to new facts, without number or signature."""
@@ -119,17 +116,6 @@ class AgentLadder:
         return signed(replace(fact, number=number, ts_event=now, ts_init=now), self._key)
 
 
-def ladder_url(config: Config) -> str:
-    """Return where the ladder of a cluster is: on its server, or in a folder beside its journal.
-
-    Beside, for the newest journal on disk is taken for that of the newest run.
-    """
-    folder = sqlite_folder(config.cluster.journal)
-    if folder is None:
-        return config.cluster.journal
-    return f"sqlite://{quote(str(folder.with_name(FOLDER)))}"
-
-
 def open_ladder(config: Config) -> AgentLadder:
     """Return the ladder of a cluster, which all its runs share.
 
@@ -141,4 +127,4 @@ def open_ladder(config: Config) -> AgentLadder:
         If the cluster secret cannot.
     """
     key = ladder_key(cluster_secret(config))
-    return AgentLadder(open_journal(ladder_url(config)), key)
+    return AgentLadder(open_journal(config.cluster.ladder), key)

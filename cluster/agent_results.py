@@ -1,7 +1,6 @@
 """What a strategy of an agent makes in the cluster, told to the ladder; who breaks its budget goes down at once."""
 
 import time
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -14,10 +13,10 @@ from cluster.config import Config
 from cluster.history import read_stream
 from trading.events import AgentMarked, AgentSandboxKilled, EquityMarked, LimitChanged
 from trading.identifiers import AccountId, StreamName, machine_name
+from trading.ladder.course import Course
 from trading.ladder.record import AgentRecord
 from trading.ladder.standing import AT_WORK
 from trading.risk.limit_changes import limits_stream
-from trading.values import NANOS_PER_SECOND, ZERO
 
 NOTHING = "0.01"
 """Of exposure (account currency): less than one unit of anything. A limit of 0 there is none."""
@@ -47,66 +46,53 @@ def kill_of(name: str, sha256: str, code: str, reason: str) -> AgentSandboxKille
 
 def settle(config: Config, before: AgentRecord, after: AgentRecord) -> AgentRecord:
     """Let a strategy that lost its rung open nothing more, and one that came to a rung trade again."""
-    was, is_now = before.standing in AT_WORK, after.standing in AT_WORK
-    if was != is_now:
-        reason = after.since.reason if after.since else ""
-        now = time.time_ns()
-        change = LimitChanged(
-            ts_event=now,
-            ts_init=now,
-            actor=BY_RULES,
-            name=f"max_strategy_exposure.{after.name}",
-            value="" if is_now else NOTHING,
-            reason=f"{after.standing}: {reason}",
-        )
-        append_shared_facts(config, limits_stream(AccountId(config.account.account_id)), [change])
+    if change := limit_change(before, after, time.time_ns()):
+        stream = limits_stream(AccountId(config.account.account_id))
+        append_shared_facts(config, stream, [change])
     return after
+
+
+def limit_change(before: AgentRecord, after: AgentRecord, now: int) -> LimitChanged | None:
+    """Return what the risk manager is told when a strategy went to work, or away from it."""
+    was, is_now = before.standing in AT_WORK, after.standing in AT_WORK
+    if was == is_now:
+        return None
+    reason = after.since.reason if after.since else ""
+    return LimitChanged(
+        ts_event=now,
+        ts_init=now,
+        actor=BY_RULES,
+        name=f"max_strategy_exposure.{after.name}",
+        value="" if is_now else NOTHING,
+        reason=f"{after.standing}: {reason}",
+    )
+
+
+def run_of(journal_url: str, cluster: str) -> str:
+    """Return what the results of a run are filed under."""
+    folder = sqlite_folder(journal_url)
+    return folder.parent.name if folder else cluster
+
+
+def ledger_stream(account_id: str) -> StreamName:
+    """Return the stream that holds the marks of an account."""
+    return StreamName(machine_name("ledger", account_id))
 
 
 def _mark_of(config: Config, record: AgentRecord) -> AgentMarked | None:
     stored = config_of_newest_journal(config)
     if record.since is None or record.standing not in AT_WORK or stored is None:
         return None
-    start, profits, days = ZERO, [], set()
-    for mark in _marks(stored):
-        profit = next((made for name, made, _ in mark.by_strategy if name == record.name), None)
-        if profit is None:
-            continue
-        if mark.ts_init < record.since.ts_init:
-            start = profit
-            continue
-        profits.append(profit - start)
-        if mark.ts_event > record.since.ts_init:  # a replay proves nothing that a backtest has not
-            days.add(datetime.fromtimestamp(mark.ts_event // NANOS_PER_SECOND, UTC).date())
-    if not profits:
-        return None
-    return AgentMarked(
-        agent=record.name,
-        number=0,
-        actor=BY_RULES,
-        run=_run_of(stored),
-        days=len(days),
-        capital=_capital_of(config, record.name),
-        profit=profits[-1],
-        fall=_fall(profits),
-    )
-
-
-def _marks(stored: Config) -> list[EquityMarked]:
+    course = Course(record.name, record.since.ts_init)
     journal = open_journal(stored.cluster.journal)
     try:
-        stream = StreamName(machine_name("ledger", stored.account.account_id))
-        return [fact for fact in read_stream(journal, stream) if isinstance(fact, EquityMarked)]
+        for fact in read_stream(journal, ledger_stream(stored.account.account_id)):
+            if isinstance(fact, EquityMarked):
+                course.add(fact)
     finally:
         journal.close()
-
-
-def _fall(profits: list[Decimal]) -> Decimal:
-    best = fall = ZERO
-    for profit in profits:
-        best = max(best, profit)
-        fall = max(fall, best - profit)
-    return fall
+    run = run_of(stored.cluster.journal, stored.cluster.name)
+    return course.marked(run, _capital_of(config, record.name), BY_RULES)
 
 
 def _capital_of(config: Config, name: str) -> Decimal:
@@ -114,11 +100,6 @@ def _capital_of(config: Config, name: str) -> Decimal:
     whole = config.account.capital or config.account.initial_cash
     own = config.strategies.get(name)
     return whole * own.capital if own else whole
-
-
-def _run_of(stored: Config) -> str:
-    folder = sqlite_folder(stored.cluster.journal)
-    return folder.parent.name if folder else stored.cluster.name
 
 
 def _plain(mark: AgentMarked | None) -> AgentMarked | None:

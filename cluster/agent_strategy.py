@@ -1,26 +1,27 @@
 """A strategy of an agent as it trades in the cluster: what the ladder approved, in a sandbox."""
 
-import functools
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from actors.journal.open import open_journal
-from cluster.agent_ladder import AgentLadder, ladder_url, open_ladder
+from cluster.agent_ladder import AgentLadder, open_ladder
 from cluster.agent_results import kill_of
+from cluster.client import namespace_of
 from cluster.config import Config
-from cluster.sandboxes import SandboxChoice, choice_of, open_backend
-from sandboxes.errors import SandboxError
-from sandboxes.sandbox import Source
-from sandboxes.strategy import SandboxedStrategy
-from trading.errors import ConfigError
+from cluster.sandboxes import SandboxChoice, choice_of, opener
+from sandboxes.errors import KILLS, SandboxError, SandboxRefused
+from sandboxes.patience import PatientStrategy
+from sandboxes.strategy import SandboxedStrategy, source_named
+from trading.errors import ConfigError, JournalUnavailable
 from trading.events import AgentSubmitted
 from trading.indicators.rolling import FloatArray
 from trading.ladder.moves import approved
 from trading.ladder.signatures import ladder_key
-from trading.strategies.strategy import Bars
-from tune.agents.worker import KILLS
+from trading.strategies.strategy import Bars, Undecided
 
 KIND = "agent"
 
@@ -28,14 +29,18 @@ KIND = "agent"
 class AgentStrategy:
     """Answers from a sandbox. A kill is told to the ladder; whoever asked gets the error and stops asking.
 
+    A host that is started again in the same run finds the kill there, and does not ask either.
+
     Parameters
     ----------
-    name, source, sha256, template : str
+    name, source, template : str
         As they were approved.
     parameters, choice : str
         JSON: of the source; of `SandboxChoice`.
     journal, secret_file : str
         Where the ladder is.
+    begun : int
+        When the run was (host ns UTC).
     """
 
     def __init__(
@@ -43,21 +48,24 @@ class AgentStrategy:
         *,
         name: str,
         source: str,
-        sha256: str,
         template: str,
         parameters: str,
         choice: str,
         journal: str,
         secret_file: str,
+        begun: int,
     ) -> None:
         wanted = msgspec.json.decode(choice, type=SandboxChoice)
-        self._name, self._sha256 = name, sha256
+        self._source = source_named(name, source)
         self._journal, self._secret_file = journal, secret_file
-        self._inner = SandboxedStrategy(
-            Source(name=name, text=source, sha256=sha256),
-            msgspec.json.decode(parameters),
-            functools.partial(open_backend, wanted),
-            template=template,
+        self._begun, self._is_cleared = begun, False
+        self._inner = PatientStrategy(
+            SandboxedStrategy(
+                self._source,
+                msgspec.json.decode(parameters),
+                opener(wanted, name),
+                template=template,
+            )
         )
 
     @property
@@ -69,26 +77,42 @@ class AgentStrategy:
 
         Raises
         ------
+        Undecided
+            If its sandbox is still being made, or was taken away, or the ladder cannot be read.
         SandboxError
-            If there is no answer.
+            If there will be no answer.
         """
+        if not self._is_cleared:
+            self._require_no_kill()
         try:
             return self._inner.targets(bars)
         except KILLS as error:
             self._tell(error)
             raise
 
+    def _require_no_kill(self) -> None:
+        try:
+            with self._ladder() as ladder:
+                kills = ladder.record(self._source.name).kills
+        except JournalUnavailable as error:
+            raise Undecided from error
+        if kills and kills[-1] >= self._begun:
+            raise SandboxRefused("its sandbox was killed in this run, so it stays switched off.")
+        self._is_cleared = True
+
     def _tell(self, error: SandboxError) -> None:
+        name, sha256 = self._source.name, self._source.sha256
+        fact = kill_of(name, sha256, error.code, str(error))
+        with self._ladder() as ladder:
+            ladder.append(name, lambda *_: [fact])
+
+    def _ladder(self) -> AgentLadder:
         key = ladder_key(Path(self._secret_file).read_bytes())
-        fact = kill_of(self._name, self._sha256, error.code, str(error))
-        with AgentLadder(open_journal(self._journal), key) as ladder:
-            ladder.append(self._name, lambda *_: [fact])
+        return AgentLadder(open_journal(self._journal), key)
 
 
 def with_approved(config: Config) -> Config:
     """Return the configuration with what the ladder approved in the place of every strategy of an agent.
-
-    Before a run gets a journal of its own: the ladder is in that of the cluster.
 
     Raises
     ------
@@ -114,13 +138,15 @@ def with_approved(config: Config) -> Config:
 
 
 def _parameters(config: Config, submitted: AgentSubmitted) -> dict[str, Any]:
+    pools = namespace_of(config) if config.sandbox.places else ""
+    choice = replace(choice_of(config), pools=pools)
     return {
         "name": submitted.agent,
         "source": submitted.source,
-        "sha256": submitted.source_sha256,
         "template": submitted.template,
         "parameters": submitted.parameters,
-        "choice": msgspec.json.encode(choice_of(config)).decode(),
-        "journal": ladder_url(config),
+        "choice": msgspec.json.encode(choice).decode(),
+        "journal": config.cluster.ladder,
         "secret_file": str(config.cluster.secret_file),
+        "begun": time.time_ns(),
     }

@@ -1,5 +1,6 @@
 """A running cluster, seen and steered from outside: the one place where people's tools meet Ray."""
 
+import threading
 import time
 from collections.abc import Mapping
 from decimal import Decimal
@@ -15,7 +16,7 @@ from cluster import ray_runtime
 from cluster.config import Config
 from cluster.refusals import RefusalReader
 from cluster.topology import ClusterPlan
-from cluster.view import (
+from serve.desk.view import (
     ActorView,
     CheckView,
     ClusterSnapshot,
@@ -53,8 +54,18 @@ def connect(config: Config) -> "RayClusterView":
     """
     address = config.cluster.address
     if address == "local":
-        address = f"{config.cluster.bind}:{ray_runtime.HEAD_PORT}"
-    ray = ray_runtime.join(config, address)
+        address = ray_runtime.head_address(config)
+    return found_in(ray_runtime.join(config, address), config)
+
+
+def found_in(ray: Any, config: Config) -> "RayClusterView":
+    """Find the cluster in a Ray that this process is connected to.
+
+    Raises
+    ------
+    ClusterUnreachable
+        If there is no cluster of this name in it.
+    """
     try:
         supervisor = ray.get_actor("supervisor", namespace=namespace_of(config))
     except ValueError:
@@ -77,6 +88,7 @@ class RayClusterView:
         self._plan = plan
         self._owns_ray = owns_ray
         self._hosts: list[tuple[Any, Any]] = []
+        self._looking = threading.Lock()
         self._journal = open_journal(plan.surroundings.journal_url)
         self._refusals = RefusalReader(self._journal, plan.blueprint)
         self._start_s = 0.0
@@ -87,6 +99,10 @@ class RayClusterView:
         self._running_since = time.monotonic()
 
     def snapshot(self) -> ClusterSnapshot:
+        with self._looking:  # the journal serves one thread at a time
+            return self._look()
+
+    def _look(self) -> ClusterSnapshot:
         reports = self._reports()
         views = _views(reports)
         blueprint = self._plan.blueprint
@@ -94,9 +110,8 @@ class RayClusterView:
         elsewhere = {name for each in linked for name in each.machines}
         machines = {name: view for name, view in views.items() if name not in elsewhere}
         replay = machines.get(blueprint.name("replay"), {})
-        latency = next(
-            (r.latency_us for _, r in reports if r and blueprint.name("broker") in r.views), {}
-        )
+        sender = next((r for _, r in reports if r and blueprint.name("broker") in r.views), None)
+        latency = {} if sender is None else sender.latency_us
         finished = bool(replay.get("finished", False))
         pace_ns = 0 if blueprint.replay is None else blueprint.replay.pace_ns
         return ClusterSnapshot(
@@ -113,6 +128,8 @@ class RayClusterView:
             latency_us=LatencyView(
                 tick_to_order=Percentiles(p50=latency.get("p50"), p99=latency.get("p99"))
             ),
+            latency_counts=() if sender is None else sender.latency_counts,
+            latency_total_s=0.0 if sender is None else sender.latency_total_ns / 1e9,
             seconds=Durations(start=self._start_s, run=time.monotonic() - self._running_since),
             check=self._check(machines) if finished else None,
             refusals=self._refusals.poll(),
@@ -128,6 +145,11 @@ class RayClusterView:
     @property
     def journal(self) -> Journal:
         return self._journal
+
+    @property
+    def journal_url(self) -> str:
+        """Where that journal is; for who needs a connection of their own."""
+        return self._plan.surroundings.journal_url
 
     def command(self, to: MachineName, message: Message) -> None:
         """Hand a message to a machine.
@@ -147,20 +169,22 @@ class RayClusterView:
         except ray.exceptions.RayError as error:
             raise ClusterUnreachable(f"{to} does not answer: {error}") from error
 
-    def kill(self, *, reason: str, flatten: bool) -> list[VenueKillReport]:
+    def kill(self, *, reason: str, flatten: bool, actor: str = "operator") -> list[VenueKillReport]:
         """Latch the kill switch of every account, durably, then watch the brokers cancel (and flatten)."""
-        self._write_switch(KillSwitchTripped(actor="operator", reason=reason, flatten=flatten))
-        accounts = self._plan.blueprint.accounts
+        self._write_switch(KillSwitchTripped(actor=actor, reason=reason, flatten=flatten))
         deadline = time.monotonic() + KILL_TIMEOUT_S
         while True:
-            views = _views(self._reports())
-            reports = [_kill_report(each, views) for each in accounts]
+            reports = kill_reports(self._plan.blueprint, _views(self._reports()))
             if all(each.reached for each in reports) or time.monotonic() > deadline:
                 return reports
             time.sleep(KILL_POLL_S)
 
-    def reset_kill(self, reason: str) -> None:
-        self._write_switch(KillSwitchReset(actor="operator", reason=reason))
+    def reset_kill(self, reason: str, *, actor: str = "operator") -> None:
+        self._write_switch(KillSwitchReset(actor=actor, reason=reason))
+
+    def close(self) -> None:
+        """Let go of a cluster that others go on to use."""
+        self._journal.close()
 
     def stop(self) -> None:
         """End every actor of the cluster; a Ray that was started for it ends too."""
@@ -180,11 +204,18 @@ class RayClusterView:
                 self._ray.shutdown()
 
     def _write_switch(self, event: KillSwitchTripped | KillSwitchReset) -> None:
-        """Straight into the journal, for every account: this works with every actor dead."""
+        """Straight into the journal, for every account: this works with every actor dead.
+
+        Over a connection of its own: the switch does not wait for a thread that looks at dead hosts.
+        """
         now = time.time_ns()
         stamped: Message = type(event)(**{**_fields(event), "ts_event": now, "ts_init": now})
-        for account in self._plan.blueprint.accounts:
-            self._journal.append_shared(kill_stream(account.account_id), [encode(stamped)], now)
+        journal = open_journal(self.journal_url)
+        try:
+            for account in self._plan.blueprint.accounts:
+                journal.append_shared(kill_stream(account.account_id), [encode(stamped)], now)
+        finally:
+            journal.close()
 
     def _reports(self) -> list[tuple[Any, HostReport | None]]:
         """Ask every host; one that is down or busy dying has no report."""
@@ -241,9 +272,14 @@ def _linked_view(account: Blueprint, views: Mapping[MachineName, Mapping[str, An
     )
 
 
-def _kill_report(
-    account: Blueprint, views: Mapping[MachineName, Mapping[str, Any]]
-) -> VenueKillReport:
+def kill_reports(
+    blueprint: Blueprint, views: Mapping[Any, Mapping[str, Any]]
+) -> list[VenueKillReport]:
+    """Return what the brokers of all accounts say of the kill switch."""
+    return [_kill_report(each, views) for each in blueprint.accounts]
+
+
+def _kill_report(account: Blueprint, views: Mapping[Any, Mapping[str, Any]]) -> VenueKillReport:
     broker = views.get(account.name("broker"))
     kill = {} if broker is None else broker["kill"]
     is_done = bool(kill.get("is_latched") and kill.get("is_done"))

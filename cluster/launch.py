@@ -21,17 +21,20 @@ from actors.models.forecaster import ModelAccess, forecasters_of, pinned
 from actors.models.in_service import expectations_of
 from actors.venues.credentials import remove_credentials
 from cluster import ray_runtime
+from cluster.agent_strategy import with_approved
 from cluster.client import RayClusterView, namespace_of
 from cluster.config import Config, cluster_secret
 from cluster.config.accounts import accounts_of
 from cluster.config.model import RiskConfig
-from cluster.config.safety import is_loopback
 from cluster.config.venue_checks import is_simulated
+from cluster.guest_hosts import with_guests_apart
 from cluster.logs import set_up_logs
 from cluster.models import model_access
 from cluster.real_venue import at_real_venue, feed_plan
 from cluster.topology import FUSED, ClusterPlan, place
 from cluster.venue_access import VenueAccess, access_of
+from serve.auth.settings import is_loopback
+from trading.account import OPERATOR
 from trading.errors import ClusterUnreachable, ConfigError, UsageError
 from trading.exchange.buying_power import BuyingPower
 from trading.exchange.fees import Fees
@@ -95,13 +98,13 @@ def start(
         credentials_files = access.write()
         supervisor = _start_supervisor(ray, plan)
         view = RayClusterView(ray, supervisor, plan, owns_ray=is_ours and not detached)
-        problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
-        if problem:
-            raise ClusterUnreachable(f"the cluster did not start: {problem}")
-        if plan.has_sandboxes:
+        if plan.has_sandboxes:  # before those who ask them
             from cluster.sandbox_pools import start_sandbox_pools
 
             start_sandbox_pools(config)
+        problem = ray.get(supervisor.wait_settled.remote(START_TIMEOUT_S))
+        if problem:
+            raise ClusterUnreachable(f"the cluster did not start: {problem}")
     except BaseException:  # also Ctrl-C: nothing half-started stays behind
         remove_credentials(credentials_files)
         _undo(config, view, stop_head=detached and config.cluster.address == "local")
@@ -166,13 +169,15 @@ def plan_of(
     ------
     UsageError, DataError, ConfigError, ModelError
         If a strategy, a symbol, a model or the placement is wrong.
+    LadderRefused
+        If a strategy of an agent may not trade.
     AuthError, VenueError
         If a real venue does not let us in, does not know a symbol, or does not answer.
     """
     blueprint = blueprint_of(config, access)
     placement = config.cluster.placement
     if placement == "fused":
-        groups: Any = FUSED
+        groups: Any = with_guests_apart(FUSED, blueprint.strategies)
     elif placement == "spread":
         groups = None
     else:
@@ -199,11 +204,14 @@ def plan_of(
 def blueprint_of(config: Config, access: VenueAccess | None = None) -> Blueprint:
     """Return what the machines are made from. `nhits@champion` becomes the version that it is now.
 
+    A strategy of an agent is in it as the ladder approved it, or there is no blueprint.
+
     Raises
     ------
-    UsageError, DataError, ConfigError, ModelError, AuthError, VenueError
+    UsageError, DataError, ConfigError, ModelError, AuthError, VenueError, LadderRefused
         As `plan_of`.
     """
+    config = with_approved(config)
     blueprint = _as_configured(config)
     if blueprint.feed is None:
         return blueprint
@@ -244,6 +252,7 @@ def _as_configured(config: Config) -> Blueprint:
                 params=strategy.params,
                 forecaster=pinned(models, strategy.forecaster),
                 signals=strategy.signals,
+                on_failure=strategy.on_failure,
             )
             for name, strategy in config.strategies.items()
         ),
@@ -339,7 +348,7 @@ def limits_of(config: Config) -> RiskLimits:
         if strategy_limit is None
         else {
             StrategyId(name): strategy_limit
-            for name in (*config.strategies, *config.execution.strategies)
+            for name in (*config.strategies, *config.execution.strategies, OPERATOR)
         },
     )
 

@@ -17,15 +17,15 @@ from typing import Any
 import psutil
 
 from cluster.config import Config
-from cluster.config.safety import is_loopback
+from serve.auth.settings import is_loopback
 from trading.errors import AuthError, ClusterUnreachable, ConfigError
 
 SANDBOX = "sandbox"
 """Resource of the nodes that may run sandboxes."""
 HEAD_PORT = 6379
 DASHBOARD_PORT = 8265
-SOCKET_PATH_MAX = 60
-"""Ray puts unix sockets about 45 characters deep under its folder; Linux allows 107."""
+SOCKET_PATH_MAX = 107 - len("/session_2026-11-21_21-07-57_266003_4194304/sockets/dash_MetricsHead")
+"""Linux allows 107 characters for a unix socket, and so deep below its folder does Ray put them."""
 
 
 def protect(config: Config) -> None:
@@ -124,8 +124,23 @@ def start_head(config: Config) -> str:
         command.append(f"--num-cpus={config.cluster.num_cpus}")
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
+        stop_head(config)  # what it started until then
         raise ClusterUnreachable(f"Ray did not start: {done.stderr.strip()[-400:]}")
+    return head_address(config)
+
+
+def head_address(config: Config) -> str:
+    """Return where the Ray of `trader up` listens on this machine."""
     return f"{config.cluster.bind}:{HEAD_PORT}"
+
+
+def has_head(config: Config) -> bool:
+    """Say whether the Ray that listens there is that of this cluster's `trader up`, not somebody else's."""
+    ours = {f"--gcs_server_port={HEAD_PORT}", str(_ray_folder(config))}
+    return any(
+        all(any(each in part for part in process.info["cmdline"] or ()) for each in ours)
+        for process in psutil.process_iter(["cmdline"])
+    )
 
 
 def stop_head(config: Config) -> int:

@@ -18,6 +18,13 @@ from pydantic.fields import FieldInfo
 from cluster.config.loading import PREFIX
 from cluster.config.model import Config
 from cluster.exit_codes import ExitCode
+from cluster.monitoring_files import monitoring_files
+from serve.api.reference import routes_table
+from serve.auth.gate import Gate
+from serve.auth.settings import AccessSettings
+from serve.desk.front_desk import FrontDesk
+from serve.http.app import build_app
+from serve.mcp.reference import with_tables
 from trading.refusals import RefusalCode
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -32,12 +39,26 @@ def main() -> None:
     if sys.argv[1:]:
         sys.exit(f"out of date: {', '.join(stale)}; run `make docs`." if stale else 0)
     for name in stale:
+        (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
         (DOCS / name).write_text(pages()[name], encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
-    """Return every page of the reference by file name."""
-    return {"cli.md": cli_page(), "config.md": config_page(), "refusals.md": refusals_page()}
+    """Return every page of the reference, and every file for Prometheus and Grafana, by its place below docs/."""
+    written = {"cli.md": cli_page(), "config.md": config_page(), "refusals.md": refusals_page()}
+    mcp = with_tables(_stored("mcp.md"))
+    return written | monitoring_files() | {"mcp.md": mcp, "http-reference.md": http_page()}
+
+
+def http_page() -> str:
+    """Return the page of all routes."""
+    nobody: Any = None
+    desk = FrontDesk(
+        nobody, nobody, nobody, nobody, nobody, "", secret=bytes(32)
+    )  # asked for nothing
+    settings = AccessSettings()
+    app = build_app(nobody, desk=desk, guard=Gate(settings, None)).api
+    return _joined([_HTTP_INTRODUCTION, routes_table(app)])
 
 
 # -- configuration
@@ -120,6 +141,12 @@ _TOML_NAMES = {
     Decimal: "number",
 }
 
+_HTTP_INTRODUCTION = f"""# HTTP routes
+
+{_MADE}
+
+How errors, ids, pages, streams and repeated orders work: [http.md](http.md). Every path is there without `/v1` too. The
+whole document, with models and examples, is at `/openapi.json`, and readable at `/docs`."""
 _CONFIG_INTRODUCTION = f"""\
 # Configuration
 

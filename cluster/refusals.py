@@ -4,7 +4,7 @@ from collections import Counter
 
 from actors.blueprint import Blueprint
 from actors.journal.journal import Journal
-from cluster.view import RefusalView
+from serve.desk.view import RefusalView
 from trading.codec import decode
 from trading.events import OrderDenied
 from trading.identifiers import ClientOrderId, StreamName, account_stream, machine_name

@@ -10,7 +10,7 @@ import msgspec
 from cluster.config import Config
 from cluster.history import History
 from cluster.tables import machine_view
-from cluster.view import (
+from serve.desk.view import (
     ActorView,
     CheckView,
     ClusterSnapshot,

@@ -18,6 +18,6 @@ def start_sandbox_pools(config: Config) -> None:
         If no node offers places, or the backend is not there.
     """
     sandbox = config.sandbox
-    settings = pool_settings(sandbox, namespace_of(config), config.cluster.state_dir)
-    choice = choice_of(config, sandbox.backend, sandbox.least_rung)
+    settings = pool_settings(sandbox, namespace_of(config), config.cluster.sandbox_dir)
+    choice = choice_of(config)
     start_pools(settings, partial(open_backend, choice), detached=True)

@@ -4,10 +4,10 @@ import asyncio
 import functools
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -18,6 +18,9 @@ from sandboxes.sandbox import SandboxBackend
 from sandboxes.strategy import SandboxedStrategy
 from tune.agents.candidate import Candidate
 from tune.agents.worker import Worker
+
+if TYPE_CHECKING:
+    from sandboxes.e2b.connection import Connection
 
 KEY = "E2B_API_KEY"
 EXAMINED = Limits(call_timeout_s=2.0)
@@ -37,30 +40,43 @@ class SandboxChoice(msgspec.Struct, frozen=True, kw_only=True):
         Folder of the local backend.
     cluster : str
         Written on every sandbox at E2B.
+    pools : str
+        Namespace of Ray whose pools give the sandboxes; empty for those of the own process.
     """
 
     home: str
     cluster: str
+    pools: str = ""
     backend: Literal["auto", "e2b", "local"] = "auto"
     least_rung: str = "L2"
 
 
-def choice_of(config: Config, backend: str = "auto", least_rung: str = "L2") -> SandboxChoice:
-    """Return what is wanted of the sandboxes of this configuration.
+def choice_of(config: Config, backend: str = "", least_rung: str = "") -> SandboxChoice:
+    """Return what is wanted of sandboxes: what [sandbox] says where nothing else is asked for.
 
     Raises
     ------
     SandboxRefused
         If there is no such backend.
     """
+    backend = backend or config.sandbox.backend
     if backend not in ("auto", "e2b", "local"):
         raise SandboxRefused(f"there is no backend {backend!r}; choose auto, e2b or local.")
     return SandboxChoice(
-        home=str(config.cluster.state_dir / "sandboxes"),
+        home=str(config.cluster.sandbox_dir),
         cluster=config.cluster.name,
         backend=backend,  # type: ignore[arg-type]  # checked above
-        least_rung=least_rung,
+        least_rung=least_rung or config.sandbox.least_rung,
     )
+
+
+def opener(choice: SandboxChoice, owner: str) -> Callable[[], SandboxBackend]:
+    """Return what opens the backend of a strategy that trades: its pool, or that of its own process."""
+    if not choice.pools:
+        return functools.partial(open_backend, choice)
+    from sandboxes.pool.client import PooledBackend
+
+    return functools.partial(PooledBackend, choice.pools, owner)
 
 
 @functools.cache
@@ -74,9 +90,8 @@ def open_backend(choice: SandboxChoice) -> SandboxBackend:
     SandboxRefused
         If E2B is asked for without a key, or does not take it.
     """
-    key = os.environ.get(KEY, "")
-    if choice.backend == "e2b" or (choice.backend == "auto" and key):
-        return _at_e2b(choice, key)
+    if choice.backend == "e2b" or (choice.backend == "auto" and os.environ.get(KEY)):
+        return _at_e2b(choice)
     from sandboxes.local.backend import LocalBackend
 
     backend = LocalBackend(Path(choice.home), choice.least_rung)
@@ -84,21 +99,34 @@ def open_backend(choice: SandboxChoice) -> SandboxBackend:
     return backend
 
 
-def _at_e2b(choice: SandboxChoice, key: str) -> SandboxBackend:
+def _at_e2b(choice: SandboxChoice) -> SandboxBackend:
+    connection = connection_to_e2b()
+    from sandboxes.e2b.backend import E2BBackend
+
+    run = f"{os.getpid()}-{secrets.token_hex(4)}"
+    backend = E2BBackend(connection, choice.cluster, run)
+    asyncio.run(backend.prove())
+    return backend
+
+
+def connection_to_e2b() -> "Connection":
+    """Return how E2B is reached, by the environment.
+
+    Raises
+    ------
+    SandboxRefused
+        If there is no key, or its library is not installed.
+    """
+    key = os.environ.get(KEY, "")
     if not key:
         raise SandboxRefused(f"E2B needs an API key; set {KEY}, or take --backend local.")
     try:
-        from sandboxes.e2b.backend import E2BBackend
         from sandboxes.e2b.connection import Connection
     except ModuleNotFoundError as error:
         raise SandboxRefused(
             f"{KEY} is set but {error.name} is missing; install neural-trader[e2b], or take --backend local."
         ) from None
-    connection = Connection(api_key=key, **_addresses())
-    run = f"{os.getpid()}-{secrets.token_hex(4)}"
-    backend = E2BBackend(connection, choice.cluster, run)
-    asyncio.run(backend.prove())
-    return backend
+    return Connection(api_key=key, **_addresses())
 
 
 def _addresses() -> dict[str, Any]:
@@ -126,6 +154,6 @@ def open_worker(choice: SandboxChoice, candidate: Candidate) -> Iterator[Worker]
         restarts=0,
     )
     try:
-        yield Worker(strategy, isolation)
+        yield Worker(strategy, isolation, lambda: strategy.isolation)
     finally:
         strategy.close()

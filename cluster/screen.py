@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cluster import tables
-from cluster.view import ClusterSnapshot, VenueView
+from serve.desk.view import ClusterSnapshot, VenueView
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDE, TALL = 110, 34
@@ -42,7 +42,11 @@ _STATE_STYLES = {
 
 
 def render(
-    snapshot: ClusterSnapshot, width: int, height: int, equity: Sequence[float] = ()
+    snapshot: ClusterSnapshot,
+    width: int,
+    height: int,
+    equity: Sequence[float] = (),
+    page: str = "",
 ) -> RenderableType:
     """Return the screen for a terminal of `width` x `height` characters.
 
@@ -50,6 +54,8 @@ def render(
     ----------
     equity : sequence of float
         The account's equity at earlier looks, oldest first, for the sparkline.
+    page : str
+        Address of the page; empty when there is none.
     """
     layout = Layout()
     is_wide = width >= WIDE and height >= TALL
@@ -57,7 +63,7 @@ def render(
     layout.split_column(
         Layout(_header(snapshot, width, equity), size=HEADER_ROWS),
         body,
-        Layout(_footer(snapshot), size=1),
+        Layout(_footer(snapshot, page), size=1),
     )
     return layout
 
@@ -299,11 +305,12 @@ def _sign_style(amount: str) -> str:
     return _BAD if amount.startswith("-") else _GOOD
 
 
-def _footer(snapshot: ClusterSnapshot) -> Text:
+def _footer(snapshot: ClusterSnapshot, page: str) -> Text:
     hint = (
         "finished; writing the report"
         if snapshot.finished
         else "Ctrl-C ends   kill -9 any pid: it comes back, nothing is lost   "
         "trader kill stops all trading"
     )
+    hint = f"{page}   {hint}" if page else hint
     return Text(hint, style=_DIM, no_wrap=True, overflow="ellipsis")

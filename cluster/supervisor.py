@@ -8,6 +8,7 @@ does restart the supervisor, which finds the hosts by name and goes on. While it
 away, trading continues on the routes that the hosts already have.
 """
 
+import gc
 import logging
 import os
 import threading
@@ -21,7 +22,9 @@ import ray
 
 from actors.assignment import Assignment, HostReport
 from actors.bus.wire import HostAddress
+from actors.heap import freeze_heap
 from actors.host import Host
+from cluster.agent_watch import AgentWatch
 from cluster.logs import set_up_logs
 from cluster.telemetry import Telemetry
 from cluster.topology import ClusterPlan, HostPlan
@@ -42,12 +45,17 @@ BACKOFF_S = 10.0
 
 
 class LoggedHost(Host):
-    """A host that writes its log to a file of its own, named after what it runs."""
+    """A host in a process of its own: with a log named after what it runs, and a frozen heap."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        freeze_heap()  # takes 100 ms: a spare has them before anybody waits for it
 
     def assign(self, assignment: Assignment) -> HostAddress:
         folder = Path(assignment.surroundings.run_dir).with_name("logs")
         set_up_logs(folder=folder, process=assignment.name, quiet=True)
         address: HostAddress = super().assign(assignment)
+        gc.freeze()  # what the machines and their venues have brought along
         return address
 
 
@@ -106,6 +114,10 @@ class Supervisor:
         self._adopt()
         self._thread = threading.Thread(target=self._run, name="reconcile", daemon=True)
         self._thread.start()
+        watching = AgentWatch(plan).run
+        threading.Thread(
+            target=watching, args=(self._stopping,), name="agents", daemon=True
+        ).start()
 
     # -- what others may ask
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from cluster.view import ClusterSnapshot
+from serve.desk.view import ClusterSnapshot
 from trading.identifiers import InstrumentId, MachineName, machine_kind, symbol_of
 from trading.refusals import RefusalCode
 

@@ -82,3 +82,7 @@ class StrategyFailed(SandboxError):
 class SandboxRefused(SandboxError):
     code = "SANDBOX_REFUSED"
     exit_status = 4
+
+
+KILLS = (SandboxTimeout, SandboxCrashed, OutputLimit, ProtocolViolation, InvalidResult)
+"""What ends a sandbox through the doing of the code in it."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from sandboxes.errors import SandboxError, StrategyFailed
+from sandboxes.errors import SandboxBusy, SandboxError, SandboxGone, StrategyFailed
 from sandboxes.frames import NAMES, PLAIN_ARRAYS
 from sandboxes.limits import Limits
-from sandboxes.sandbox import Sandbox, SandboxBackend, Source
+from sandboxes.sandbox import Isolation, Sandbox, SandboxBackend, Source
 from trading.errors import ConfigError, UsageError
 from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars
@@ -43,7 +43,8 @@ class SandboxedStrategy:
     open_backend : function
         Returns where sandboxes are made. It must be importable by name for this to be sent elsewhere.
     restarts : int
-        How often a sandbox that ended may be replaced. What the code itself raises ends nothing.
+        How often a sandbox that ended may be replaced. What the code itself raises ends nothing, and one that
+        was taken away, such as by the end of a pool, does not count.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class SandboxedStrategy:
         self._open_backend, self._limits = open_backend, limits
         self._lookback = lookback_of(source)
         self._sandbox: Sandbox | None = None
+        self._isolation: Isolation | None = None
         self._ended = 0
         self._started = self._worked_s = 0.0
 
@@ -78,6 +80,11 @@ class SandboxedStrategy:
     @property
     def parameters(self) -> Mapping[str, Any]:
         return self._parameters
+
+    @property
+    def isolation(self) -> Isolation | None:
+        """Return how its last sandbox kept it in, and what it found installed; None before the first."""
+        return self._isolation
 
     def targets(self, bars: Bars) -> FloatArray:
         """Return the target weights.
@@ -111,6 +118,9 @@ class SandboxedStrategy:
             return await sandbox.targets(arrays, limit)
         except StrategyFailed:
             raise
+        except (SandboxGone, SandboxBusy):  # taken away: nothing that the code did
+            self._sandbox = None
+            raise
         except SandboxError:
             self._sandbox = None
             self._ended += 1
@@ -131,6 +141,7 @@ class SandboxedStrategy:
             )
         backend = await asyncio.to_thread(self._open_backend)
         sandbox = await backend.create(self.template, self._limits, {"strategy": self.sha256})
+        self._isolation = sandbox.isolation
         try:
             await sandbox.load(self._source, self._parameters)
         except SandboxError:
@@ -153,7 +164,12 @@ def source_of(path: Path) -> Source:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
-    return Source(name=path.name, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
+    return source_named(path.name, text)
+
+
+def source_named(name: str, text: str) -> Source:
+    """Return a source under its own digest."""
+    return Source(name=name, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
 
 
 def lookback_of(source: Source) -> int:

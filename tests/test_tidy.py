@@ -69,7 +69,7 @@ LIBRARIES = tuple(
         "routing",
     )
 )
-LIBRARIES += ("trading.algorithms.volume_curve", "sandboxes.executor", "sandboxes.templates")
+LIBRARIES += ("trading.algorithms.volume_curve",)
 
 
 def test_there_is_something_to_check() -> None:

@@ -13,6 +13,8 @@ from trading.values import ZERO
 
 EXTERNAL = StrategyId("EXTERNAL")
 """The strategy of positions and orders that the venue knows and we did not make."""
+OPERATOR = StrategyId("operator")
+"""The strategy of orders that people ask for in nobody else's name."""
 
 
 class PriceBook(Protocol):

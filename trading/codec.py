@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from trading import commands, data, events, outcomes, reports
+from trading import access_facts, commands, data, desk_facts, events, outcomes, reports
 from trading.algorithms import facts as execution_facts
 from trading.messages import Message
 
@@ -17,7 +17,7 @@ def _leaves(cls: type[Message]) -> list[type[Message]]:
     return [cls] if not below else [leaf for sub in below for leaf in _leaves(sub)]
 
 
-_ROOMS = (commands, data, events, execution_facts, outcomes, reports)
+_ROOMS = (access_facts, commands, data, desk_facts, events, execution_facts, outcomes, reports)
 MESSAGE_TYPES: tuple[type[Message], ...] = tuple(
     cls for cls in _leaves(Message) if cls.__module__ in {room.__name__ for room in _ROOMS}
 )

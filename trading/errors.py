@@ -4,6 +4,9 @@ TradingError
 ├── UsageError            (exit 2)  correct the call
 ├── ConfigError           (exit 3)  correct the configuration
 ├── AuthError             (exit 4)  fix credentials or permissions
+│   └── PermissionMissing           ask for the permission that is named
+├── NotFound              (exit 2)  name a thing that exists
+├── Conflict              (exit 6)  another request was first, or this one contradicts it
 ├── VenueError
 │   ├── VenueUnreachable  (exit 5)  nothing was sent: wait and try again
 │   ├── VenueRefused      (exit 6)  the venue said no: change the request
@@ -57,6 +60,20 @@ class ConfigError(TradingError):
 class AuthError(TradingError):
     code = "AUTH_REFUSED"
     exit_status = 4
+
+
+class PermissionMissing(AuthError):
+    code = "PERMISSION_MISSING"
+
+
+class NotFound(TradingError):
+    code = "NOT_FOUND"
+    exit_status = 2
+
+
+class Conflict(TradingError):
+    code = "CONFLICT"
+    exit_status = 6
 
 
 class DataError(TradingError):

@@ -326,4 +326,5 @@ def _fill_view(fill: OrderFilled, realized: Decimal) -> dict[str, Any]:
         "realized_pnl": realized,
         "purpose": fill.purpose,
         "trade_id": fill.trade_id,
+        "client_order_id": fill.client_order_id,
     }

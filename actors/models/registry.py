@@ -47,7 +47,8 @@ class ModelRegistry:
 
     def versions(self, name: str) -> tuple[int, ...]:
         """Return the versions of a model, rising; none when there is no such model."""
-        return self._numbers(f"models/{name}/versions")
+        is_name = _NAME.fullmatch(name)  # what is none must not become a path
+        return self._numbers(f"models/{name}/versions") if is_name else ()
 
     def manifest(self, reference: str) -> ModelManifest:
         """Return what is known of a version.
@@ -81,14 +82,14 @@ class ModelRegistry:
         versions = self.versions(name)
         if not versions:
             known = ", ".join(self.names()) or "none"
-            raise ModelUnknown(f"There is no model {name!r}; known are: {known}.")
+            raise ModelUnknown(f"There is no model {name[:64]!r}; known are: {known}.")
         if wanted.isdecimal():
-            found = int(wanted) if int(wanted) in versions else None
+            found = next((each for each in versions if str(each) == wanted.lstrip("0")), None)
         else:
             found = getattr(self.aliases(name), wanted, None) if wanted in PARTS[:2] else None
         if found is None:
             raise ModelUnknown(
-                f"There is no {reference!r}; {name} has the versions "
+                f"There is no {reference[:96]!r}; {name} has the versions "
                 f"{', '.join(map(str, versions))}, and {self._parts(name)}."
             )
         return name, found

@@ -1,17 +1,18 @@
 """Find venues by name, through entry points: `neural_trader.venues`, ours and anybody's."""
 
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from actors.venues.profile import VenueProfile
 from trading.errors import ConfigError
+from trading.plugins import plugins
 
 GROUP = "neural_trader.venues"
 
 
 def venue_names() -> tuple[str, ...]:
     """Return the names of all installed venues, sorted."""
-    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
+    return tuple(sorted(plugins(GROUP)))
 
 
 def venue_profile(name: str) -> VenueProfile:
@@ -29,7 +30,7 @@ def venue_profile(name: str) -> VenueProfile:
     """
     if ":" in name:
         return _load(EntryPoint(name, name, GROUP))
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found = plugins(GROUP)
     if name not in found:
         near = get_close_matches(name, found, n=1)
         advice = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cluster.config import Config
-    from cluster.view import ClusterSnapshot, LinkedView
+    from serve.desk.view import ClusterSnapshot, LinkedView
     from trading.events import OrderFilled
     from trading.order import Order
 

@@ -8,7 +8,7 @@ import typer
 
 from cluster.cli.laboratory_options import DataOption, FromOption, SymbolsOption, ToOption
 from cluster.cli.options import AddressOption, ConfigOption, JsonOption, QuietOption, config_of
-from cluster.cli.sandbox import BackendOption, LeastRungOption
+from cluster.cli.sandbox_options import BackendOption, LeastRungOption
 from cluster.cli.strategy_inputs import ParamOption, parameters_of, prices_of_source
 from cluster.exit_codes import ExitCode
 
@@ -42,8 +42,8 @@ def submit(
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="With --all and no Ray: at once.")
     ] = 2,
-    backend: BackendOption = "auto",
-    least_rung: LeastRungOption = "L2",
+    backend: BackendOption = "",
+    least_rung: LeastRungOption = "",
     config: ConfigOption = None,
     address: AddressOption = None,
     as_json: JsonOption = False,

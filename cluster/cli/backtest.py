@@ -94,6 +94,12 @@ def backtest(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="PATH", help="Where the HTML report goes.")
     ] = None,
+    points: Annotated[
+        int,
+        typer.Option(
+            "--points", min=0, max=2_000, help="With --json: tell the equity at so many moments."
+        ),
+    ] = 0,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -143,7 +149,10 @@ def backtest(
     details = None
     if len(names) == 1:
         details = _details(runs[0], prices, as_json=as_json, quiet=quiet)
-    _tell(runs, prices.bars, _place(report, config), data, details, as_json=as_json, quiet=quiet)
+    _tell(
+        runs, prices.bars, _place(report, config), data, details,
+        points=points, as_json=as_json, quiet=quiet,
+    )  # fmt: skip
 
 
 def _names(strategy: str, *, every: bool, params: list[str]) -> dict[str, "Strategy"]:
@@ -245,6 +254,7 @@ def _tell(
     source: str,
     details: "Details | None",
     *,
+    points: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -254,7 +264,7 @@ def _tell(
 
     written = write_report(runs, bars, place, source, details)
     if as_json:
-        print_json(results_of(runs))
+        print_json(results_of(runs, points))
         return
     print_table(COLUMNS, summary_rows(runs))
     for run in runs:

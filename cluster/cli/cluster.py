@@ -9,8 +9,6 @@ from cluster.cli.options import ConfigOption, JsonOption, config_of
 if TYPE_CHECKING:
     from serve.forecast.status import ReplicaStatus, ServiceStatus
 
-TIMEOUT_S = 10.0
-
 app = typer.Typer(help="Look at the forecasting service.", no_args_is_help=True)
 
 
@@ -30,6 +28,7 @@ def status(
 ) -> None:
     """Show replicas, versions, GPUs, queue and latencies."""
     from cluster.cli.output import print_facts, print_json, print_table
+    from cluster.forecast_service import read_status
 
     settings = config_of(config)
     found = read_status(url or f"http://{settings.serve.host}:{settings.serve.port}")
@@ -88,32 +87,3 @@ def _row(replica: "ReplicaStatus") -> tuple[object, ...]:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} ms"
-
-
-def read_status(url: str) -> "ServiceStatus":
-    """Return what a service says of itself.
-
-    Raises
-    ------
-    UsageError
-        If `url` is no HTTP address.
-    ClusterUnreachable
-        If no forecasting service answers there.
-    """
-    from http.client import HTTPException
-    from urllib.request import urlopen
-
-    import msgspec
-
-    from serve.forecast.status import ServiceStatus
-    from trading.errors import ClusterUnreachable, UsageError
-
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"--url {url!r}: write it as http://127.0.0.1:8000.")
-    try:
-        with urlopen(f"{url.rstrip('/')}/v1/cluster", timeout=TIMEOUT_S) as answer:  # noqa: S310
-            return msgspec.json.decode(answer.read(), type=ServiceStatus)
-    except (OSError, HTTPException, msgspec.DecodeError) as error:
-        raise ClusterUnreachable(
-            f"no forecasting service answers at {url} ({error}); start one with `trader serve`."
-        ) from None

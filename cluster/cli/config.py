@@ -28,7 +28,9 @@ def show(
 
     loaded = load(config)
     values = loaded.config.model_dump(mode="json")
-    values["cluster"]["journal"] = without_password(values["cluster"]["journal"])
+    for key in ("journal", "ladder"):
+        values["cluster"][key] = without_password(values["cluster"][key])
+    values["auth"]["record"] = without_password(values["auth"]["record"])
     flat = _flatten(values)
     if as_json:
         origins = {key: loaded.origin(key) for key in flat}

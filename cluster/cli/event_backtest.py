@@ -21,6 +21,7 @@ UNUSED = (
     "take_profit",
     "trailing_stop",
     "long_only",
+    "points",
 )
 """Options of the command that say nothing to this gear."""
 

@@ -11,10 +11,8 @@ from cluster.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from cluster.config import Config
-    from cluster.view import VenueKillReport
-    from trading.events import KillSwitchReset, KillSwitchTripped
-
-NOT_REACHED = "the cluster does not answer: open orders may still be at the venue; look there"
+    from serve.desk.view import VenueKillReport
+    from trading.events import KillSwitchReset
 
 
 def kill(
@@ -66,33 +64,17 @@ def _confirm(account: str, *, reset: bool, yes: bool) -> None:
 def _trip(config: "Config", reason: str, *, flatten: bool, as_json: bool) -> None:
     from cluster.cli.output import note, print_json
     from cluster.client import connect
-    from cluster.config.accounts import accounts_of
-    from cluster.view import VenueKillReport
+    from cluster.desk.kill_latch import latch_kill_switch
     from trading.errors import ClusterUnreachable
-    from trading.events import KillSwitchTripped
-    from trading.identifiers import AccountId, Venue
 
     status = ExitCode.OK
     try:
         reports = connect(config).kill(reason=reason, flatten=flatten)
     except Exception as error:  # whatever is broken, the switch has to latch
-        now = time.time_ns()
-        event = KillSwitchTripped(
-            ts_event=now, ts_init=now, actor="operator", reason=reason, flatten=flatten
-        )
-        _append(config, event)
+        reports = latch_kill_switch(config, actor="operator", reason=reason, flatten=flatten)
         note(f"The kill switch is latched in the journal; no actor confirmed it: {error}")
         if not isinstance(error, ClusterUnreachable):
             raise
-        reports = [
-            VenueKillReport(
-                venue=Venue(each.account.venue),
-                account_id=AccountId(each.account.account_id),
-                reached=False,
-                reason=NOT_REACHED,
-            )
-            for each in accounts_of(config)
-        ]
         status = ExitCode.CLUSTER_UNREACHABLE
     if status is ExitCode.OK and not all(report.reached for report in reports):
         status = ExitCode.AMBIGUOUS
@@ -133,7 +115,7 @@ def _reset(config: "Config", reason: str, *, as_json: bool) -> None:
         typer.echo("The kill switch is reset: trading may go on.")
 
 
-def _append(config: "Config", event: "KillSwitchTripped | KillSwitchReset") -> None:
+def _append(config: "Config", event: "KillSwitchReset") -> None:
     """Write the switch of every account."""
     from cluster.cli.shared_facts import append_shared_facts
     from cluster.config.accounts import accounts_of

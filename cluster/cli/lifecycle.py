@@ -13,11 +13,10 @@ def up(
 ) -> None:
     """Start a cluster that goes on when this terminal closes."""
     from cluster import launch
-    from cluster.agent_strategy import with_approved
     from cluster.cli.output import note, print_json
     from cluster.cli.tables import print_actors
 
-    settings = with_approved(config_of(config, address))
+    settings = config_of(config, address)
     note(f"Starting cluster {settings.cluster.name!r} ...", quiet=quiet)
     snapshot = launch.start(settings, detached=True).snapshot()
     if as_json:

@@ -6,6 +6,7 @@ import typer
 
 from cluster.cli import (
     agent,
+    alerts,
     backtest,
     check,
     cluster,
@@ -15,8 +16,10 @@ from cluster.cli import (
     execute,
     forecast,
     ib,
+    keys,
     kill,
     lifecycle,
+    mcp,
     models,
     observe,
     publish,
@@ -27,8 +30,10 @@ from cluster.cli import (
     serve,
     slippage,
     sweep,
+    traces,
     train,
     tune,
+    users,
     venues,
 )
 from cluster.cli.options import JsonOption
@@ -50,6 +55,7 @@ app.command("orders")(observe.orders)
 app.command("positions")(observe.positions)
 app.command("fills")(observe.fills)
 app.command("slippage")(slippage.slippage)
+app.command("traces")(traces.traces)
 app.command("execute")(execute.execute)
 app.command("cancel")(execute.cancel)
 app.command("publish")(publish.publish)
@@ -62,12 +68,16 @@ app.command("sweep", context_settings=sweep.SETTINGS)(sweep.sweep)
 app.command("train")(train.train)
 app.command("forecast")(forecast.forecast)
 app.command("serve")(serve.serve)
+app.command("mcp")(mcp.mcp)
 app.command("doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(risk.app, name="risk")
 app.add_typer(models.app, name="models")
 app.add_typer(venues.app, name="venues")
 app.add_typer(ib.app, name="ib")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(agent.app, name="agent")
 app.add_typer(cluster.app, name="cluster")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cluster.cli.account import AccountRows
     from cluster.config import Config
-    from cluster.view import ClusterSnapshot, LinkedView
+    from serve.desk.view import ClusterSnapshot, LinkedView
 
 
 def status(

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from cluster.view import ClusterSnapshot
+    from serve.desk.view import ClusterSnapshot
 
 LINE_INTERVAL_S = 5.0
 LOOKS_KEPT = 2_000
@@ -29,14 +29,20 @@ class Progress(Protocol):
     def show(self, snapshot: "ClusterSnapshot") -> None: ...
 
 
-def progress_of(*, plain: bool, quiet: bool) -> Progress:
-    """Return the live screen on a terminal, lines where that is unwelcome, silence when asked for."""
+def progress_of(*, plain: bool, quiet: bool, page: str = "") -> Progress:
+    """Return the live screen on a terminal, lines where that is unwelcome, silence when asked for.
+
+    Parameters
+    ----------
+    page : str
+        Address of the page, for the screen; empty when there is none.
+    """
     from cluster.cli.output import is_interactive
 
     if quiet:
         return Silence()
     if not plain and sys.stdout.isatty() and is_interactive():
-        return LiveScreen()
+        return LiveScreen(page)
     return Lines()
 
 
@@ -74,12 +80,13 @@ class Lines(Silence):
 class LiveScreen(Silence):
     """The whole terminal, drawn anew with each snapshot; the former content comes back at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: str = "") -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._live = Live(console=Console(stderr=True), screen=True, auto_refresh=False)
         self._equity: deque[float] = deque(maxlen=LOOKS_KEPT)
+        self._page = page
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -101,7 +108,7 @@ class LiveScreen(Silence):
         if equity is not None:
             self._equity.append(float(equity))
         size = self._live.console.size
-        picture = render(snapshot, size.width, size.height, tuple(self._equity))
+        picture = render(snapshot, size.width, size.height, tuple(self._equity), self._page)
         self._live.update(picture, refresh=True)
 
 

@@ -33,6 +33,7 @@ def limits(
     if context.invoked_subcommand is not None:
         return
     from cluster.cli.output import print_json, print_table
+    from cluster.desk.limit_book import limit_text
 
     settings = config_of(config, address)
     rows = _rows(_in_force(settings), _used(settings))
@@ -40,7 +41,7 @@ def limits(
         print_json({"limits": rows})
         return
     headings = ("limit", "value", "used", "left", "changed by", "reason")
-    print_table(headings, [[_text(row[name]) for name in headings] for row in rows])
+    print_table(headings, [[limit_text(row[name]) for name in headings] for row in rows])
 
 
 @app.command("set")
@@ -74,9 +75,11 @@ def reset_limit(
 
 def measured_rows(config: "Config") -> list[tuple[str, ...]]:
     """Return (limit, value, used, left) of what the running risk manager measures; nothing without one."""
+    from cluster.desk.limit_book import limit_text
+
     used = _used(config)
     return [
-        (name, *(_text(use.get(key)) for key in ("limit", "used", "left")))
+        (name, *(limit_text(use.get(key)) for key in ("limit", "used", "left")))
         for name, use in used.items()
     ]
 
@@ -84,9 +87,10 @@ def measured_rows(config: "Config") -> list[tuple[str, ...]]:
 def _change(config: "Config", name: str, value: str, reason: str, *, as_json: bool) -> None:
     from cluster.cli.output import print_json
     from cluster.cli.shared_facts import append_shared_facts
+    from cluster.config.accounts import accounts_of
+    from cluster.desk.limit_book import change_limit, limit_text
     from trading.events import LimitChanged
     from trading.identifiers import AccountId
-    from trading.risk.limit_changes import limits_stream
 
     book = _in_force(config)
     before = book.limits
@@ -99,37 +103,33 @@ def _change(config: "Config", name: str, value: str, reason: str, *, as_json: bo
         value=value,
         reason=reason,
     )
-    after = book.after(change)
-    append_shared_facts(config, limits_stream(AccountId(config.account.account_id)), [change])
+    accounts = [AccountId(each.account.account_id) for each in accounts_of(config)]
+    change_limit(
+        book, accounts, change, lambda stream, fact: append_shared_facts(config, stream, [fact])
+    )
     field = name.partition(".")[0]
-    old, new = getattr(before, field), getattr(after, field)
+    old, new = getattr(before, field), getattr(book.limits, field)
     if as_json:
         print_json({"name": name, "before": old, "after": new, "actor": change.actor})
     else:
-        typer.echo(f"{field}: {_text(old)} -> {_text(new)} (by {change.actor}, journalled)")
+        words = f"{limit_text(old)} -> {limit_text(new)}"
+        typer.echo(f"{field}: {words} (by {change.actor}, journalled)")
 
 
 def _in_force(config: "Config") -> "LimitBook":
-    """Fold the changes in the newest journal over the configured limits, as the risk manager does."""
+    """Return the limits of the newest journal."""
     from actors.journal.open import open_journal
     from cluster.cli.folders import config_of_newest_journal
+    from cluster.desk.limit_book import limits_in_force
     from cluster.launch import limits_of
-    from trading.codec import decode
-    from trading.events import LimitChanged
     from trading.identifiers import AccountId
-    from trading.risk.limit_changes import LimitBook, limits_stream
 
     stored = config_of_newest_journal(config) or config
-    book = LimitBook(limits_of(config))
     journal = open_journal(stored.cluster.journal)
     try:
-        for record in journal.read(limits_stream(AccountId(config.account.account_id))):
-            event = decode(record.payload)
-            assert isinstance(event, LimitChanged)
-            book.apply(event)
+        return limits_in_force(journal, AccountId(config.account.account_id), limits_of(config))
     finally:
         journal.close()
-    return book
 
 
 def _used(config: "Config") -> "dict[str, Any]":
@@ -146,28 +146,19 @@ def _used(config: "Config") -> "dict[str, Any]":
 
 
 def _rows(found: "LimitBook", used: "dict[str, Any]") -> "list[dict[str, Any]]":
-    rows, changes = [], found.changes()
+    from cluster.desk.limit_book import last_change
+
+    rows = []
     for name in found.limits.__struct_fields__:
-        own = [change for key, change in changes.items() if key.partition(".")[0] == name]
-        use = used.get(name, {})
+        own, use = last_change(found, name), used.get(name, {})
         rows.append(
             {
                 "limit": name,
                 "value": getattr(found.limits, name),
                 "used": use.get("used"),
                 "left": use.get("left"),
-                "changed by": own[-1].actor if own else None,
-                "reason": own[-1].reason if own else None,
+                "changed by": None if own is None else own.actor,
+                "reason": None if own is None else own.reason,
             }
         )
     return rows
-
-
-def _text(value: object) -> str:
-    if value is None or value in ({}, ()):
-        return "-"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={_text(entry)}" for key, entry in value.items())
-    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -1,7 +1,8 @@
 """`trader run`: trade a replay from start to end, or a real venue until Ctrl-C; show it, judge it."""
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +13,11 @@ from cluster.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from cluster.cli.progress import Progress
+    from cluster.client import RayClusterView
     from cluster.config import Config
     from cluster.result import RunResult
-    from cluster.view import ClusterSnapshot, ClusterView
+    from serve.desk.front_desk import FrontDesk
+    from serve.desk.view import ClusterSnapshot, ClusterView
 
 POLL_INTERVAL_S = 0.25
 LAST_LOOKS = 20
@@ -36,6 +39,9 @@ def run(
     keep_up: Annotated[
         bool, typer.Option("--keep-up", help="Leave the cluster running (see `trader up`).")
     ] = False,
+    no_page: Annotated[
+        bool, typer.Option("--no-page", help="Do not serve the page while it runs.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="PATH", help="Where the HTML report goes.")
     ] = None,
@@ -47,11 +53,11 @@ def run(
     """Trade a replay of real prices and show it live. Ends with a result per strategy and a report.
 
     Each run has a folder and a journal of its own below the state folder; --keep-up uses the
-    configured ones. The exit code is 1 when ledger and exchange disagree at the end. With a real venue
+    configured ones. While it runs the front desk answers on 127.0.0.1 (serve.port, or a free port): the page,
+    /v1, /docs; not with --json. The exit code is 1 when ledger and exchange disagree at the end. With a real venue
     the run ends at Ctrl-C, uses the configured journal, and the exit code is 1 when the account does not
     agree with the venue's.
     """
-    from cluster.agent_strategy import with_approved
     from cluster.cli.folders import stamp_of, with_fresh_folder
     from cluster.cli.output import note, print_json
     from cluster.cli.summary import print_result
@@ -59,7 +65,7 @@ def run(
     from cluster.result import run_summary
 
     data = _data(speed, days, symbols)
-    settings = with_approved(config_of(config, address, data))
+    settings = configured = config_of(config, address, data)
     is_replay = is_simulated(settings)
     if not is_replay:
         _require_no_replay(data)
@@ -68,7 +74,8 @@ def run(
         settings = with_fresh_folder(settings, now_ns)
     path = (report or settings.cluster.state_dir / f"report-{stamp_of(now_ns)}.html").absolute()
     _require_place(path)
-    result = _trade(settings, path, keep_up=keep_up, plain=as_json, quiet=quiet)
+    shown = None if no_page or as_json else configured
+    result = _trade(settings, path, keep_up=keep_up, plain=as_json, quiet=quiet, shown=shown)
     if as_json:
         print_json(run_summary(result))
     else:
@@ -145,9 +152,21 @@ def _require_place(report: Path) -> None:
 
 
 def _trade(
-    config: "Config", report: Path, *, keep_up: bool, plain: bool, quiet: bool
+    config: "Config",
+    report: Path,
+    *,
+    keep_up: bool,
+    plain: bool,
+    quiet: bool,
+    shown: "Config | None",
 ) -> "RunResult":
-    """Start, watch to the end, write the report; stop whatever happens, unless asked not to."""
+    """Start, watch to the end, write the report; stop whatever happens, unless asked not to.
+
+    Parameters
+    ----------
+    shown : Config or None
+        As people wrote it, when there shall be a page.
+    """
     import msgspec
 
     from cluster import launch
@@ -159,7 +178,8 @@ def _trade(
     note(f"Starting cluster {config.cluster.name!r} ...", quiet=quiet)
     view = launch.start(config, detached=keep_up)
     try:
-        snapshot = _watch(view, config, plain=plain, quiet=quiet)
+        with _page(view, config, shown) as page:
+            snapshot = _watch(view, config, plain=plain, quiet=quiet, page=page)
         result = result_of(config, snapshot, read_history(config))
         result = msgspec.structs.replace(result, report=str(report))
         write_report(result, report)
@@ -169,11 +189,37 @@ def _trade(
             view.stop()
 
 
-def _watch(view: "ClusterView", config: "Config", *, plain: bool, quiet: bool) -> "ClusterSnapshot":
+@contextmanager
+def _page(view: "RayClusterView", config: "Config", shown: "Config | None") -> Iterator[str]:
+    """Serve the front desk for as long as the context lasts; yield its address, empty without one."""
+    if shown is None:
+        yield ""
+        return
+    from cluster.access import prepare_access
+    from cluster.desk.page import serving_page
+
+    def make_desk() -> "FrontDesk":
+        from cluster.desk.opening import forecasting, front_desk
+        from cluster.desk.ray_link import RayLink
+
+        forecasts, histories = forecasting(shown)
+        link = RayLink(view, owns_view=False)
+        return front_desk(shown, lambda: link, forecasts, histories, running=config)
+
+    with serving_page(make_desk, config.serve.port, prepare_access(shown)) as page:
+        yield page.url
+
+
+def _watch(
+    view: "ClusterView", config: "Config", *, plain: bool, quiet: bool, page: str
+) -> "ClusterSnapshot":
     """Show the run until the replay has finished and the books have settled; a real venue until Ctrl-C."""
+    from cluster.cli.output import note
     from cluster.cli.progress import progress_of
 
-    with progress_of(plain=plain, quiet=quiet) as progress:
+    if page:
+        note(f"Page: {page}", quiet=quiet)
+    with progress_of(plain=plain, quiet=quiet, page=page) as progress:
         snapshot = view.snapshot()
         if snapshot.venue is not None:
             return _watch_venue(view, progress)

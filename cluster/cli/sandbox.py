@@ -5,8 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cluster.cli import sandbox_templates
 from cluster.cli.laboratory_options import DataOption, FromOption, SymbolsOption, ToOption
 from cluster.cli.options import ConfigOption, JsonOption, QuietOption, config_of
+from cluster.cli.sandbox_files import (
+    GivenOption,
+    OutOption,
+    TemplateOption,
+    files_at,
+    keep,
+    pass_on,
+    read_bytes,
+    status_of,
+)
+from cluster.cli.sandbox_options import BackendOption, LeastRungOption
+from cluster.cli.sandbox_process import process
 from cluster.cli.strategy_inputs import ParamOption, parameters_of, prices_of_source
 from cluster.exit_codes import ExitCode
 
@@ -18,21 +31,16 @@ if TYPE_CHECKING:
     from tune.prices import Prices
 
 app = typer.Typer(help="Run code that nobody vouches for in isolation.", no_args_is_help=True)
+app.add_typer(sandbox_templates.app, name="templates")
+app.command("process")(process)
 
-BackendOption = Annotated[
-    str,
-    typer.Option("--backend", help="auto (E2B where E2B_API_KEY is set, else here), e2b or local."),
-]
-LeastRungOption = Annotated[
-    str, typer.Option("--least-rung", help="The weakest local isolation that will do: L1 or L2.")
-]
 SHOWN = ("sharpe", "annual_return", "max_drawdown", "trades")
 
 
 @app.command()
 def check(
-    backend: BackendOption = "auto",
-    least_rung: LeastRungOption = "L2",
+    backend: BackendOption = "",
+    least_rung: LeastRungOption = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -75,8 +83,8 @@ def run(
     symbols: SymbolsOption = "",
     start: FromOption = "",
     end: ToOption = "",
-    backend: BackendOption = "auto",
-    least_rung: LeastRungOption = "L2",
+    backend: BackendOption = "",
+    least_rung: LeastRungOption = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -132,19 +140,11 @@ def execute(
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.1, help="Seconds until it is killed.")
     ] = 60.0,
-    given: Annotated[
-        list[Path] | None,
-        typer.Option("--file", metavar="PATH", help="A file that it finds beside it; repeat."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Where the files that it writes go."),
-    ] = None,
-    template: Annotated[
-        str, typer.Option("--template", help="What it finds installed.")
-    ] = "polars",
-    backend: BackendOption = "auto",
-    least_rung: LeastRungOption = "L2",
+    given: GivenOption = None,
+    out: OutOption = None,
+    template: TemplateOption = "polars",
+    backend: BackendOption = "",
+    least_rung: LeastRungOption = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -156,25 +156,23 @@ def execute(
     """
     import asyncio
 
-    from msgspec.structs import replace
-
     from cluster.cli.output import note
     from cluster.sandboxes import choice_of, open_backend
-    from sandboxes.limits import JOB
+    from sandboxes.templates.registry import inspect
 
-    script, files = _read(file).decode(errors="replace"), _files(given or [])
+    script, files = read_bytes(file).decode(errors="replace"), files_at(given or [])
+    limits = inspect(template).for_jobs(timeout)
     found = open_backend(choice_of(config_of(config), backend, least_rung))
-    limits = replace(JOB, call_timeout_s=timeout, total_timeout_s=timeout + JOB.total_timeout_s)
-    listener = None if as_json else _pass_on
+    listener = None if as_json else pass_on
     result = asyncio.run(_execute(found, template, limits, script, files, listener))
     if out is not None:
-        _keep(result, out)
+        keep(result.files, out)
     if as_json:
         _print(result)
     else:
         words = result.error or f"exit code {result.exit_code}"
         note(f"{result.isolation.rung}: {words} after {result.seconds:.2f} s", quiet=quiet)
-    raise typer.Exit(_status_of(result))
+    raise typer.Exit(status_of(result.error, ok=result.ok))
 
 
 async def _execute(
@@ -192,44 +190,6 @@ async def _execute(
         await sandbox.kill()
 
 
-def _pass_on(stream: str, text: str) -> None:
-    """Print untrusted text without what could steer a terminal."""
-    plain = "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
-    typer.echo(plain, nl=False, err=stream == "stderr")
-
-
-def _read(path: Path) -> bytes:
-    from trading.errors import UsageError
-
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _files(paths: list[Path]) -> dict[str, bytes]:
-    from trading.errors import UsageError
-
-    found: dict[str, bytes] = {}
-    for path in paths:
-        if path.name in found:
-            raise UsageError(f"two files are called {path.name}; rename one.")
-        found[path.name] = _read(path)
-    return found
-
-
-def _keep(result: "RunResult", folder: Path) -> None:
-    """Write what it left behind; the names were checked where they came in."""
-    from trading.errors import UsageError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in result.files.items():
-            (folder / Path(name).name).write_bytes(data)
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
-
-
 def _print(result: "RunResult") -> None:
     from cluster.cli.output import print_json
 
@@ -242,14 +202,8 @@ def _print(result: "RunResult") -> None:
             "error": result.error,
             "seconds": round(result.seconds, 6),
             "rung": result.isolation.rung,
+            "template": result.isolation.details.get("template", ""),
+            "digest": result.isolation.details.get("digest", ""),
             "files": {name: len(data) for name, data in result.files.items()},
         }
     )
-
-
-def _status_of(result: "RunResult") -> int:
-    from sandboxes.errors import SandboxTimeout
-
-    if result.ok:
-        return ExitCode.OK
-    return SandboxTimeout.exit_status if result.error == SandboxTimeout.code else ExitCode.FAILED

@@ -1,7 +1,8 @@
-"""`trader serve`: the forecasting service in the foreground, until Ctrl-C."""
+"""`trader serve`: the front desk in the foreground, until Ctrl-C."""
 
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,29 +37,29 @@ def serve(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Serve forecasts over HTTP until Ctrl-C. A new champion is taken over without a restart.
+    """Serve the front desk over HTTP until Ctrl-C: the page, /v1, /docs, forecasts. New champions are taken over.
+
+    It joins the Ray of a cluster that `trader up` started on this machine, and trades there. Without one it starts a
+    Ray of its own: forecasts, models and jobs are there, and what trades answers that no cluster runs.
 
     --json prints one object when the service answers, and goes on serving.
     """
-    from cluster.cli.cluster import read_status
+    from cluster.access import prepare_access
     from cluster.cli.output import note, print_facts, print_json
-    from cluster.config import load_config
+    from cluster.desk.opening import DeskMaker, service_settings
     from serve.forecast.launch import require_startable, running
 
-    given = {"host": host, "port": port, "min_replicas": replicas}
-    overrides: dict[str, Any] = {
-        "serve": {key: value for key, value in given.items() if value is not None}
-    }
-    if address is not None:
-        overrides["cluster"] = {"address": address}
-    settings = load_config(config, overrides)
-    wanted = settings_of(settings, model)
+    settings = _configured(config, address, host=host, port=port, min_replicas=replicas)
+    wanted = service_settings(settings, model, prepare_access(settings))
     require_startable(wanted)
-    note("Starting Ray and the replicas ...", quiet=quiet)
-    ray = _connect(settings)
+    _forget_credentials(settings)
+    note("Starting the replicas ...", quiet=quiet)
+    ray, is_joined = _connect(settings)
+    if not is_joined:
+        note("No cluster runs here, so nothing is traded: `trader up`, then start this again.", quiet=quiet)  # fmt: skip
     try:
-        with running(wanted) as service:
-            facts = facts_of(service.url, wanted, read_status(service.url))
+        with running(wanted, DeskMaker(settings)) as service:
+            facts = facts_of(service.url, wanted, service.overview())
             if as_json:
                 print_json(facts)
             else:
@@ -70,43 +71,53 @@ def serve(
         ray.shutdown()
 
 
-def settings_of(config: "Config", model: str) -> "ServiceSettings":
-    """Return what the configuration says about the forecasting service."""
-    from cluster.models import models_url
-    from serve.forecast.settings import ServiceSettings
-
-    models = config.models
-    return ServiceSettings(
-        registry=models_url(config),
-        model=model,
-        source=config.data.source,
-        providers=models.providers,
-        precision=models.precision,
-        threads=models.threads,
-        **config.serve.model_dump(),
-    )
-
-
 def facts_of(url: str, settings: "ServiceSettings", status: "ServiceStatus") -> dict[str, object]:
     """Return what people want to know of a service that has just started."""
     models = [model for replica in status.replicas for model in replica.models]
+    key = ' -H "X-API-Key: $DESK_KEY"' if settings.access.is_on else ""
     return {
         "url": url,
+        "page": f"{url}/",
         "docs": f"{url}/docs",
         "model": ", ".join(sorted({model.model for model in models if "champion" in model.parts}))
         or settings.model,
         "provider": ", ".join(sorted({model.provider for model in models})),
         "replicas": len(status.replicas),
-        "try": f'curl -s {url}/v1/forecast -d \'{{"symbol":"AAPL","horizon":5}}\'',
+        "try": f'curl -s{key} {url}/v1/forecast -d \'{{"symbol":"AAPL","horizon":5}}\'',
     }
 
 
-def _connect(config: "Config") -> Any:
+def _configured(path: Path | None, address: str | None, **serve: str | int | None) -> "Config":
+    """Return the configuration in force, with what the command line says on top."""
+    from cluster.config import load_config
+
+    overrides: dict[str, Any] = {
+        "serve": {key: value for key, value in serve.items() if value is not None}
+    }
+    if address is not None:
+        overrides["cluster"] = {"address": address}
+    return load_config(path, overrides)
+
+
+def _connect(config: "Config") -> tuple[Any, bool]:
+    """Return Ray, and whether it is that of others: of the running cluster, where there is one."""
     from cluster import ray_runtime
 
-    if config.cluster.address == "local":
-        return ray_runtime.start_local(config)
-    return ray_runtime.join(config, config.cluster.address)
+    if config.cluster.address != "local":
+        return ray_runtime.join(config, config.cluster.address), True
+    if ray_runtime.has_head(config):
+        return ray_runtime.join(config, ray_runtime.head_address(config)), True
+    return ray_runtime.start_local(config), False
+
+
+def _forget_credentials(config: "Config") -> None:
+    """Take the credentials of venues out of our environment: no replica inherits one."""
+    import os
+
+    from actors.venues.credentials import forget_variables
+    from cluster.desk.job_settings import credential_names
+
+    forget_variables(credential_names(config), os.environ)
 
 
 def _wait_for_signal() -> None:

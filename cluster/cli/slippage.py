@@ -74,22 +74,14 @@ def report_of_journal(config: "Config") -> "SlippageReport | None":
     """
     from actors.journal.open import open_journal
     from cluster.cli.folders import config_of_newest_journal
-    from cluster.history import read_stream
-    from trading.identifiers import Venue
-    from trading.slippage import slippage_report
+    from cluster.journal_slippage import slippage_of
 
     stored = config_of_newest_journal(config)
     if stored is None:
         return None
     journal = open_journal(stored.cluster.journal)
     try:
-        streams = journal.streams()
-        desks = [name for name in streams if name.startswith("execution:")]
-        accounts = [name for name in streams if name.startswith("account:")]
-        return slippage_report(
-            (event for name in desks for event in read_stream(journal, name)),
-            ((Venue(name.split(":")[1]), read_stream(journal, name)) for name in accounts),
-        )
+        return slippage_of(journal)
     finally:
         journal.close()
 

@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from cluster.result import RunResult
-    from cluster.view import CheckView
+    from serve.desk.view import CheckView
 
 PLAIN_WIDTH = 120
 

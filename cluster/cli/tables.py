@@ -8,7 +8,7 @@ from cluster.cli.wording import moment, money, units
 
 if TYPE_CHECKING:
     from cluster.cli.account import Row
-    from cluster.view import ActorView
+    from serve.desk.view import ActorView
 
 
 def print_orders(orders: Sequence["Row"]) -> None:

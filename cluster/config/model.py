@@ -7,12 +7,14 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cluster.config.access import AuthConfig
 from cluster.config.account import AccountConfig, LinkedAccountConfig
+from cluster.config.alerts import AlertsConfig
 from cluster.config.execution import ExecutionConfig
 from cluster.config.forecasting import ForecastSourceConfig, ModelsConfig, ServeConfig
 from cluster.config.sandbox import SandboxConfig
@@ -28,6 +30,8 @@ from cluster.config.sections import (
     UserPath,
 )
 from cluster.config.venues import FeedConfig, InstrumentConfig, VenueConfig
+from trading.account import OPERATOR
+from trading.strategies.switch import OnFailure
 
 MACHINE_KINDS = (
     "replay",
@@ -42,6 +46,22 @@ MACHINE_KINDS = (
     "broker",
     "ledger",
 )
+
+
+SERVERS = ("redis", "rediss", "unix")
+"""Schemes of journals that are not on disk."""
+
+
+def _beside(journal: str, folder: Path) -> str:
+    """Return the folder `agents` beside a journal on disk; a server holds both.
+
+    Beside, for the newest journal on disk is taken for that of the newest run.
+    """
+    parts = urlsplit(journal)
+    if parts.scheme in SERVERS:
+        return journal
+    path = Path(unquote(parts.path)) if parts.scheme == "sqlite" else folder / "journal"
+    return f"sqlite://{quote(str(path.with_name('agents')))}"
 
 
 class ClusterConfig(Section):
@@ -96,6 +116,17 @@ class ClusterConfig(Section):
         description="File of the cluster secret, readable by its owner alone (0600).",
         json_schema_extra={"default": "<state_dir>/secret"},
     )
+    ladder: str = Field(
+        default="",
+        repr=False,
+        description="Where the record of the strategies of agents is, which all runs share; as `journal`.",
+        json_schema_extra={"default": "folder agents beside the journal, or its server"},
+    )
+    sandbox_dir: UserPath = Field(
+        default=Path(),
+        description="Folder of the copies that sandboxes of this machine run on, and of what pools know.",
+        json_schema_extra={"default": "<state_dir>/sandboxes"},
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -109,8 +140,10 @@ class ClusterConfig(Section):
             "state_dir": folder,
             "journal": f"sqlite://{quote(str(folder / 'journal'))}",
             "secret_file": folder / "secret",
+            "sandbox_dir": folder / "sandboxes",
         }
-        return derived | {key: value for key, value in values.items() if value != ""}
+        known = derived | {key: value for key, value in values.items() if value != ""}
+        return {"ladder": _beside(str(known["journal"]), folder), **known}
 
     @field_validator("address")
     @classmethod
@@ -119,10 +152,10 @@ class ClusterConfig(Section):
             return address
         raise ValueError("must be local, auto or ray://host:port")
 
-    @field_validator("journal")
+    @field_validator("journal", "ladder")
     @classmethod
     def _known_journal(cls, url: str) -> str:
-        if url.startswith(("sqlite:", "redis://", "rediss://", "unix://")):
+        if url.startswith(("sqlite:", *(f"{scheme}://" for scheme in SERVERS))):
             return url
         raise ValueError("must be sqlite:///folder, redis://host:port/db or unix:///socket")
 
@@ -344,6 +377,11 @@ class StrategyConfig(Section):
         description="Published signals that it reads: `forecast`, `leader` or `sentiment` -> source; "
         "see `trader publish`.",
     )
+    on_failure: OnFailure = Field(
+        default=OnFailure.FLATTEN,
+        description="Its positions when it is switched off because it raised, gave nonsense, or its sandbox "
+        "was killed: `flatten` closes them, `hold` leaves them to the stops.",
+    )
 
 
 class LoggingConfig(Section):
@@ -413,10 +451,16 @@ class Config(BaseSettings):
     execution: ExecutionConfig = Field(
         default_factory=ExecutionConfig, description="The desk that works large orders over time."
     )
+    alerts: AlertsConfig = Field(
+        default_factory=AlertsConfig, description="Whom `trader alerts` tells, and when."
+    )
     models: ModelsConfig = Field(
         default_factory=ModelsConfig, description="Where forecasting models are kept."
     )
     serve: ServeConfig = Field(default_factory=ServeConfig, description="How forecasts are served.")
+    auth: AuthConfig = Field(
+        default_factory=AuthConfig, description="Who may come in at the front desk."
+    )
     sandbox: SandboxConfig = Field(
         default_factory=SandboxConfig, description="Sandboxes that the cluster shares."
     )
@@ -441,7 +485,9 @@ class Config(BaseSettings):
         return (init_settings,)
 
     @model_validator(mode="after")
-    def _capital_is_there(self) -> Self:
+    def _strategies_fit(self) -> Self:
+        if OPERATOR in self.strategies:
+            raise ValueError(f"strategies.{OPERATOR}: people trade by that name; take another")
         total = sum((strategy.capital for strategy in self.strategies.values()), Decimal(0))
         if total > 1:
             raise ValueError(

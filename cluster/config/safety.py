@@ -2,12 +2,12 @@
 
 import os
 import stat
-from ipaddress import ip_address
 from pathlib import Path
 
 from cluster.config.accounts import accounts_of
 from cluster.config.model import Config
 from cluster.config.venue_checks import is_simulated
+from serve.auth.settings import is_loopback
 from trading.errors import AuthError, ConfigError
 
 LIVE_CONFIRM = "TRADER_LIVE_CONFIRM"
@@ -27,14 +27,6 @@ def require_safe(config: Config) -> None:
     _require_protected_bind(config.cluster.bind)
     if config.cluster.mode == "live":
         _require_live_gate(config)
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether `address` can be reached from this machine alone."""
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
 
 
 def is_private(path: Path) -> bool:

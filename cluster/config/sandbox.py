@@ -52,11 +52,11 @@ class SandboxConfig(Section):
     )
 
 
-def pool_settings(config: SandboxConfig, namespace: str, state_dir: Path) -> PoolSettings:
+def pool_settings(config: SandboxConfig, namespace: str, sandbox_dir: Path) -> PoolSettings:
     """Return what the pools of a cluster are told."""
     return PoolSettings(
         namespace=namespace,
-        ledger=state_dir / "sandbox-pools",
+        ledger=sandbox_dir / "pools",
         warm=tuple(Warm(template=name, count=count) for name, count in config.warm.items()),
         quota=Quota(
             runs=config.quota_runs,

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from cluster.config.model import Config
 
-_UNSHOWN = {"cluster.journal"}  # may hold a password
+_UNSHOWN = {"cluster.journal", "cluster.ladder", "auth.record"}  # may hold a password
 _SECRET_KEY = re.compile(
     r"secret|passw|passphrase|token|credential|private|api_?key|(^|_)key$|(^|_)pin$", re.IGNORECASE
 )

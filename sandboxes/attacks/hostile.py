@@ -22,7 +22,7 @@ FORGED = b"\\xff\\xff\\xff\\x7f" + b"forged" * 1000
 
 
 def targets(bars):
-    for number in range(3, 64):
+    for number in range(3, 4096):
         try:
             if stat.S_ISFIFO(os.fstat(number).st_mode):
                 os.write(number, FORGED)
@@ -152,4 +152,53 @@ for attempt in (os.fork, lambda: socket.socket(), lambda: os.execv("/bin/sh", ["
 
 def targets(bars):
     return bars.close * 0 + len(got)
+"""
+
+TURNCOAT = """
+import os
+import stat
+
+LOOKBACK = 2
+calls = 0
+
+
+def forks():
+    for _ in range(20):
+        try:
+            if not os.fork():
+                os._exit(0)
+        except OSError:
+            continue
+
+
+def takes_memory():
+    held = []
+    try:
+        while len(held) < 24:
+            held.append(b"x" * (64 << 20))
+    except MemoryError:
+        pass
+
+
+def writes_garbage():
+    for number in range(3, 4096):
+        try:
+            if stat.S_ISFIFO(os.fstat(number).st_mode):
+                os.write(number, b"\\xff\\xff\\xff\\x7f" + b"forged" * 1000)
+        except OSError:
+            continue
+
+
+def targets(bars, *, after, how):
+    global calls
+    calls += 1
+    if calls > after:
+        if how == "garbage":
+            writes_garbage()
+        if how == "resources":
+            forks()
+            takes_memory()
+        while how != "garbage":
+            pass
+    return bars.close * 0 + 0.5 / bars.close.shape[1]
 """

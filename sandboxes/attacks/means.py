@@ -9,7 +9,27 @@ from collections.abc import Callable
 from typing import Any
 
 REFUSALS = (errno.EPERM, errno.ENOSYS)
+NAMES_TOLD, NAME_LENGTH = 3, 60
 Ground = dict[str, Any]
+seen: dict[str, list[str]] = {}
+"""How the system answered, and to which attempts."""
+
+
+def note(how: str, what: str) -> None:
+    seen.setdefault(how, []).append(what[:NAME_LENGTH])
+
+
+def answered(error: OSError, what: str) -> None:
+    """Note how the system refused an attempt."""
+    number = error.errno
+    note(f"{errno.errorcode[number]} ({os.strerror(number)})" if number else str(error), what)
+
+
+def report(through: list[str]) -> dict[str, Any]:
+    """Return what got through, and how often and by what the rest did not; forget it for the next attack."""
+    told = {how: [len(names), *names[:NAMES_TOLD]] for how, names in seen.items()}
+    seen.clear()
+    return {"through": through, "seen": told}
 
 
 def got_through(**attempts: Callable[[], object]) -> list[str]:
@@ -18,7 +38,8 @@ def got_through(**attempts: Callable[[], object]) -> list[str]:
     for name, attempt in attempts.items():
         try:
             attempt()
-        except OSError:
+        except OSError as error:
+            answered(error, name)
             continue
         found.append(name)
     return found
@@ -52,7 +73,7 @@ def lists(path: str) -> Callable[[], object]:
             if not any(f"{each}/".startswith(way) for each in own)
         ]
         if not foreign:
-            raise FileNotFoundError(path)
+            raise FileNotFoundError("nothing there but our own libraries")
 
     return attempt
 
@@ -66,7 +87,10 @@ def call(number: int, *arguments: int) -> int:
 
 
 def is_refused(number: int, *arguments: int) -> bool:
-    return call(number, *arguments) in REFUSALS
+    error = call(number, *arguments)
+    if error:
+        answered(OSError(error, ""), f"system call {number}")
+    return error in REFUSALS
 
 
 def numbers(text: str) -> dict[str, int]:

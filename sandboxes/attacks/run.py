@@ -3,15 +3,17 @@
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from sandboxes.attacks import hostile
 from sandboxes.attacks.ground import Planted, planted
+from sandboxes.attacks.observation import how_it_ended
 from sandboxes.attacks.table import ATTACKS, Attack, script_of
 from sandboxes.errors import SandboxError
 from sandboxes.limits import Limits
@@ -30,12 +32,13 @@ BOUNDS: dict[str, Any] = {
 """How far a payload goes when nothing stops it: no harm to the machine even then."""
 LIMITS = Limits(memory_bytes=MEMORY_BYTES, call_timeout_s=0.5, cpu_s=60)
 BARS = 60
+WORDS = 120
 GONE_WITHIN_S = 5.0
 DAY_NS = 86_400_000_000_000
 
 
 class AttackResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a sandbox held. `how` says by what, or what got through."""
+    """Whether a sandbox held. `how` says what was seen to stop the attack, or what got through."""
 
     name: str
     what: str
@@ -43,11 +46,18 @@ class AttackResult(msgspec.Struct, frozen=True, kw_only=True):
     how: str
 
 
-Report = Callable[[AttackResult], None]
+class Judged(NamedTuple):
+    """What got through, which is nothing if it held, and what was seen to stop the rest."""
+
+    wrong: str
+    how: str
+
+
+Listener = Callable[[AttackResult], None]
 
 
 def run_attacks(
-    backend: SandboxBackend, report: Report = lambda _: None
+    backend: SandboxBackend, report: Listener = lambda _: None
 ) -> tuple[AttackResult, ...]:
     """Make all attacks, one after another; `report` hears of each as it is judged.
 
@@ -59,44 +69,46 @@ def run_attacks(
     return asyncio.run(_run(backend, report))
 
 
-async def _run(backend: SandboxBackend, report: Report) -> tuple[AttackResult, ...]:
+async def _run(backend: SandboxBackend, report: Listener) -> tuple[AttackResult, ...]:
     found: list[AttackResult] = []
     for name, what, make in _all(backend):
         with planted() as ground:
-            wrong = [text for text in (await make(ground), *ground.disturbed()) if text]
-        held = AttackResult(name=name, what=what, held=not wrong, how="; ".join(wrong) or "held")
-        found.append(held)
-        report(held)
+            judged = await make(ground)
+            wrong = "; ".join(text for text in (judged.wrong, *ground.disturbed()) if text)
+        found.append(AttackResult(name=name, what=what, held=not wrong, how=wrong or judged.how))
+        report(found[-1])
     return tuple(found)
 
 
-Make = Callable[[Planted], Awaitable[str]]
+Make = Callable[[Planted], Awaitable[Judged]]
 
 
 def _all(backend: SandboxBackend) -> list[tuple[str, str, Make]]:
     def by(attack: Attack) -> Make:
         return lambda ground: _attempt(backend, attack, ground)
 
-    def loaded(check: Callable[[SandboxBackend, Planted], Awaitable[str]]) -> Make:
+    def loaded(check: Check) -> Make:
         return lambda ground: check(backend, ground)
 
     scripts = [(each.name, each.what, by(each)) for each in ATTACKS]
     return scripts + [(name, what, loaded(check)) for name, what, check in STRATEGIES]
 
 
-async def _attempt(backend: SandboxBackend, attack: Attack, ground: Planted) -> str:
-    """Make one attack in all its ways; return what got through."""
-    wrong = []
+async def _attempt(backend: SandboxBackend, attack: Attack, ground: Planted) -> Judged:
+    """Make one attack in all its ways."""
+    wrong, how = [], []
     for way, judge in attack.ways.items():
         sandbox = await backend.create("base", LIMITS)
         try:
             result = await make_attack(sandbox, attack, ground, way)
         finally:
             await sandbox.kill()
+        name = f"{way}: " if way else ""
+        how.append(name + how_it_ended(result))
         if text := judge(result):
-            wrong.append(f"{way}: {text}" if way else text)
+            wrong.append(name + text)
         wrong += [f"process {pid} lives on" for pid in await _left_by(sandbox)]
-    return "; ".join(wrong)
+    return Judged("; ".join(wrong), "; ".join(how))
 
 
 async def _left_by(sandbox: Sandbox) -> list[int]:
@@ -129,10 +141,23 @@ def some_bars(rows: int = BARS) -> dict[str, Any]:
     return {"ts": ts, **plain, "volume": np.full_like(close, 1000.0)}
 
 
+class Outcome(NamedTuple):
+    """How a strategy ended: the code and words of its error, or nothing; and its last weights."""
+
+    code: str
+    words: str
+    weights: Any
+
+    @property
+    def how(self) -> str:
+        return (
+            f"{self.code}: {self.words}" if self.code else "it answered, with these weights alone"
+        )
+
+
 async def _outcome(
     backend: SandboxBackend, text: str, calls: int = 1, **parameters: object
-) -> tuple[str, Any]:
-    """Return the code of the error that a strategy ends with, or nothing, and its last weights."""
+) -> Outcome:
     sandbox = await backend.create("base", LIMITS)
     weights: Any = None
     try:
@@ -140,74 +165,79 @@ async def _outcome(
         for count in range(calls):
             weights = await sandbox.targets(some_bars(BARS + count))
     except SandboxError as error:
-        return error.code, weights
+        return Outcome(error.code, str(error).partition("\n")[0][:WORDS], weights)
     finally:
         await sandbox.kill()
-    return "", weights
+    return Outcome("", "", weights)
 
 
-async def _honest(backend: SandboxBackend, ground: Planted) -> str:
-    code, weights = await _outcome(backend, hostile.HONEST, calls=3, days=20)
+async def _honest(backend: SandboxBackend, ground: Planted) -> Judged:
+    code, words, weights = await _outcome(backend, hostile.HONEST, calls=3, days=20)
     fits = weights is not None and weights.shape == (BARS + 2, 2) and weights.sum() > 0
-    return "" if not code and fits else f"the honest strategy failed: {code or 'wrong weights'}"
+    is_heard = not code and fits
+    wrong = "" if is_heard else f"the honest strategy failed: {code or 'wrong weights'} {words}"
+    return Judged(wrong, "3 answers were taken")
 
 
-async def _forged(backend: SandboxBackend, ground: Planted) -> str:
-    code, _ = await _outcome(backend, hostile.FORGED_FRAMES)
-    return "" if code == "SANDBOX_PROTOCOL_VIOLATION" else f"forged frames gave {code or 'weights'}"
+async def _ends(backend: SandboxBackend, text: str, codes: Sequence[str], calls: int = 1) -> Judged:
+    """A strategy must end with one of these codes."""
+    outcome = await _outcome(backend, text, calls)
+    wrong = "" if outcome.code in codes else f"it gave {outcome.code or 'weights'}"
+    return Judged(wrong, outcome.how)
+
+
+async def _forged(backend: SandboxBackend, ground: Planted) -> Judged:
+    return await _ends(backend, hostile.FORGED_FRAMES, ["SANDBOX_PROTOCOL_VIOLATION"])
 
 
 BAD = (
     *("nan", "infinite", "huge", "whole number without end", "text", "nothing", "truth"),
-    *(
-        "list of too few",
-        "more rows",
-        "transposed",
-        "mapping",
-        "objects",
-        "nested",
-        "cycle",
-        "64 MiB",
-    ),
+    *("list of too few", "more rows", "transposed", "mapping", "objects", "nested"),
+    *("cycle", "64 MiB"),
 )
 REFUSED = ("SANDBOX_INVALID_RESULT", "SANDBOX_STRATEGY_FAILED", "SANDBOX_CRASHED")
+ENDED = (*REFUSED, "SANDBOX_PROTOCOL_VIOLATION", "SANDBOX_TIMEOUT")
 
 
-async def _bad_results(backend: SandboxBackend, ground: Planted) -> str:
-    codes = {what: (await _outcome(backend, hostile.BAD_RESULTS, what=what))[0] for what in BAD}
+async def _bad_results(backend: SandboxBackend, ground: Planted) -> Judged:
+    codes = {what: (await _outcome(backend, hostile.BAD_RESULTS, what=what)).code for what in BAD}
     taken = [f"{what}: {code or 'taken'}" for what, code in codes.items() if code not in REFUSED]
-    return ", ".join(taken)
+    counts = Counter(codes.values())
+    return Judged(", ".join(taken), "; ".join(f"{n} x {code}" for code, n in counts.items()))
 
 
-async def _patched(backend: SandboxBackend, ground: Planted) -> str:
-    code, _ = await _outcome(backend, hostile.PATCHED)
-    return "" if code else "patched modules gave weights"
+async def _patched(backend: SandboxBackend, ground: Planted) -> Judged:
+    return await _ends(backend, hostile.PATCHED, ENDED)
 
 
-async def _spin(backend: SandboxBackend, ground: Planted) -> str:
-    code, weights = await _outcome(backend, hostile.SPIN, calls=4)
-    good = weights is not None and len(weights) == BARS + 2
-    return "" if code == "SANDBOX_TIMEOUT" and good else f"the spin gave {code or 'weights'}"
+async def _spin(backend: SandboxBackend, ground: Planted) -> Judged:
+    outcome = await _outcome(backend, hostile.SPIN, calls=4)
+    good = outcome.weights is not None and len(outcome.weights) == BARS + 2
+    is_killed = outcome.code == "SANDBOX_TIMEOUT" and good
+    wrong = "" if is_killed else f"the spin gave {outcome.code or 'weights'}"
+    return Judged(wrong, f"after 3 answers {outcome.how}")
 
 
-async def _no_weights(backend: SandboxBackend, text: str, calls: int = 1) -> str:
-    code, weights = await _outcome(backend, text, calls)
-    if code:
-        return f"it ended with {code}"
-    return "it found something" if np.any(weights) else ""
+async def _no_weights(backend: SandboxBackend, text: str, calls: int = 1) -> Judged:
+    """A strategy returns weights as soon as it has found something."""
+    outcome = await _outcome(backend, text, calls)
+    if outcome.code:
+        return Judged(f"it ended with {outcome.code}", "")
+    found = bool(np.any(outcome.weights))
+    return Judged("it found something" if found else "", "it ran to its end and found nothing")
 
 
-async def _look_ahead(backend: SandboxBackend, ground: Planted) -> str:
+async def _look_ahead(backend: SandboxBackend, ground: Planted) -> Judged:
     return await _no_weights(backend, hostile.LOOK_AHEAD, calls=3)
 
 
-async def _at_import(backend: SandboxBackend, ground: Planted) -> str:
-    return await _no_weights(
-        backend, hostile.AT_IMPORT.replace("KEY_FILE", ground.told["key_file"])
-    )
+async def _at_import(backend: SandboxBackend, ground: Planted) -> Judged:
+    text = hostile.AT_IMPORT.replace("KEY_FILE", ground.told["key_file"])
+    return await _no_weights(backend, text)
 
 
-STRATEGIES: Sequence[tuple[str, str, Callable[[SandboxBackend, Planted], Awaitable[str]]]] = (
+Check = Callable[[SandboxBackend, Planted], Awaitable[Judged]]
+STRATEGIES: Sequence[tuple[str, str, Check]] = (
     ("s01_honest", "An honest strategy, which must be heard", _honest),
     ("s02_forged_frames", "Answers written past the worker", _forged),
     ("s03_bad_results", "Weights that no strategy may give", _bad_results),

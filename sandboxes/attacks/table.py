@@ -1,6 +1,5 @@
 """The attacks by name: what each tries, where its payload is, and who judges it."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +7,7 @@ from types import ModuleType
 import msgspec
 
 from sandboxes.attacks import means
+from sandboxes.attacks.observation import RESULT, reports_in
 from sandboxes.attacks.payloads import (
     a01_system_files,
     a02_key_file,
@@ -39,7 +39,6 @@ from sandboxes.attacks.payloads import (
 from sandboxes.errors import OutputLimit, SandboxTimeout
 from sandboxes.sandbox import RunResult
 
-RESULT = "RESULT "
 BAD_CALL = -31
 """SIGSYS: the filter killed it."""
 Judge = Callable[[RunResult], str]
@@ -47,11 +46,11 @@ Judge = Callable[[RunResult], str]
 
 def refused_all(result: RunResult) -> str:
     """Return what got through by the payload's own word; empty if nothing did."""
-    lines = [line for line in result.stdout.splitlines() if line.startswith(RESULT)]
-    if len(lines) != 1:
+    reports = reports_in(result)
+    if len(reports) != 1:
         how = result.error or f"exit code {result.exit_code}"
         return f"no single report ({how}): {result.stderr.strip()[-200:]}"
-    return ", ".join(json.loads(lines[0].removeprefix(RESULT)))
+    return ", ".join(reports[0].through)
 
 
 def ended_by(code: str) -> Judge:
@@ -63,8 +62,7 @@ def ended_by(code: str) -> Judge:
 
 def exited_with(*codes: int) -> Judge:
     def judge(result: RunResult) -> str:
-        told = [line for line in result.stdout.splitlines() if line.startswith(RESULT)]
-        is_as_told = result.exit_code in codes and not result.error and not told
+        is_as_told = result.exit_code in codes and not result.error and not reports_in(result)
         return "" if is_as_told else f"ended with {result.error or result.exit_code}"
 
     return judge
@@ -158,6 +156,6 @@ def script_of(*attacks: Attack) -> str:
     for attack in attacks:
         parts += [
             f"spaces = dict(globals())\nexec({attack.payload!r}, spaces)",
-            f"sys.stdout.write({RESULT!r} + json.dumps(spaces['attack'](ground)) + '\\n')",
+            f"sys.stdout.write({RESULT!r} + json.dumps(report(spaces['attack'](ground))) + '\\n')",
         ]
     return "\n".join(parts)

@@ -18,13 +18,16 @@ from sandboxes.local import folder, runtime
 from sandboxes.local.plan import next_user
 from sandboxes.local.probe import prove
 from sandboxes.local.rungs import RUNGS, Rung
-from sandboxes.local.runtime import TEMPLATES, Runtime, Template
+from sandboxes.local.runtime import Runtime
 from sandboxes.local.sandbox import LocalSandbox
 from sandboxes.local.seccomp import assemble
+from sandboxes.local.survivors import end_orphans
 from sandboxes.local.syscalls import ARCHITECTURES
 from sandboxes.sandbox import Isolation
+from sandboxes.templates import registry
+from sandboxes.templates.template import Template
 
-NAME = "local"
+NAME, PROVED_WITH = "local", "base"
 
 
 class LocalBackend:
@@ -37,8 +40,10 @@ class LocalBackend:
         sandboxes run as other users, it must be open to others; else a folder of the system is taken.
     least_rung : str
         The weakest rung that will do: `L1` or `L2`.
-    rungs, templates
+    rungs
         What there is to choose from.
+    templates
+        Further ones, beside those that ship.
     """
 
     def __init__(
@@ -47,7 +52,7 @@ class LocalBackend:
         least_rung: str = "L2",
         *,
         rungs: Sequence[Rung] = RUNGS,
-        templates: Sequence[Template] = TEMPLATES,
+        templates: Sequence[Template] = (),
     ) -> None:
         self._wanted_home = home.expanduser().absolute()
         self._least_rung = least_rung
@@ -82,16 +87,16 @@ class LocalBackend:
         """
         rung, isolation = await asyncio.to_thread(self._proof)
         place = await asyncio.to_thread(self._runtime, template)
-        sandbox = LocalSandbox(rung, isolation, place, limits, self._home / "jobs")
+        details = {**isolation.details, **place.about}
+        told = msgspec.structs.replace(isolation, details=details)
+        sandbox = LocalSandbox(rung, told, place, limits, self._home / "jobs")
         await sandbox.start()
         return sandbox
 
     def _runtime(self, name: str) -> Runtime:
-        if name not in self._templates:
-            known = ", ".join(sorted(self._templates))
-            raise SandboxRefused(f"there is no template {name!r}; known are {known}.")
         if name not in self._runtimes:
-            self._runtimes[name] = runtime.prepare(self._home, self._templates[name])
+            template = self._templates.get(name) or registry.inspect(name)
+            self._runtimes[name] = runtime.prepare(self._home, template)
         return self._runtimes[name]
 
     def _proof(self) -> tuple[Rung, Isolation]:
@@ -130,8 +135,9 @@ class LocalBackend:
         try:
             (self._home / "jobs").mkdir(exist_ok=True)
             (self._home / "jobs").chmod(0o711)
+            end_orphans()
             folder.sweep(self._home / "jobs")
-            place = self._runtime(TEMPLATES[0].name)
+            place = self._runtime(PROVED_WITH)
         except OSError as error:
             return f"the interpreter cannot be copied: {error}; name another home", None
         details = {

@@ -85,15 +85,11 @@ def _tasks() -> int:
 def environment(plan: Plan) -> dict[str, str]:
     """Return the whole environment: nothing of the host's is in it."""
     return {
-        "LANG": "C.UTF-8",
+        **plan.runtime.env,
         "HOME": "/nonexistent",
         "PATH": "/nonexistent",
         MARK: plan.folder.name,
         "LD_LIBRARY_PATH": str(plan.runtime.interpreter / "lib"),
-        "POLARS_MAX_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
     }
 
 

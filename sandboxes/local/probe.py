@@ -5,8 +5,9 @@ import hashlib
 import json
 
 from sandboxes.attacks.ground import planted
+from sandboxes.attacks.observation import reports_in
 from sandboxes.attacks.run import BOUNDS
-from sandboxes.attacks.table import ATTACKS, RESULT, script_of
+from sandboxes.attacks.table import ATTACKS, script_of
 from sandboxes.errors import SandboxError
 from sandboxes.local.sandbox import LocalSandbox
 from sandboxes.sandbox import RunResult
@@ -25,7 +26,8 @@ def prove(sandbox: LocalSandbox) -> tuple[str, str]:
             return str(error), ""
         wrong = [*_through(result), *ground.disturbed()]
     held = sandbox.isolation
-    facts = [held.rung, *map(str, held.details.items()), script_of(*QUICK), result.stdout]
+    through = [str(report.through) for report in reports_in(result)]
+    facts = [held.rung, *map(str, held.details.items()), script_of(*QUICK), *through]
     return "; ".join(wrong), hashlib.sha256("\0".join(facts).encode()).hexdigest()
 
 
@@ -37,13 +39,12 @@ async def _attack(sandbox: LocalSandbox, told: bytes) -> RunResult:
 
 
 def _through(result: RunResult) -> list[str]:
-    lines = [line for line in result.stdout.splitlines() if line.startswith(RESULT)]
-    if len(lines) != len(QUICK):
+    reports = reports_in(result)
+    if len(reports) != len(QUICK):
         how = result.error or f"exit code {result.exit_code}"
         return [f"the probe broke off ({how}): {result.stderr.strip()[-300:]}"]
-    found = [json.loads(line.removeprefix(RESULT)) for line in lines]
     return [
-        f"{attack.name}: {', '.join(map(str, got))} got through"
-        for attack, got in zip(QUICK, found, strict=True)
-        if got
+        f"{attack.name}: {', '.join(report.through)} got through"
+        for attack, report in zip(QUICK, reports, strict=True)
+        if report.through
     ]

@@ -12,14 +12,16 @@ import shutil
 import stat
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 
 import msgspec
 
 from sandboxes import worker
-from sandboxes.errors import IsolationUnavailable, SandboxRefused
+from sandboxes.errors import IsolationUnavailable
+from sandboxes.local.packages import packages_for
+from sandboxes.templates.template import Template
 
 LEFT_OUT = ("site-packages", "test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3")
 SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
@@ -27,43 +29,26 @@ FOLDERS_OF_LAST_RESORT = ("/var/lib/neural-trader/sandbox",)
 """For the administrator, whose own folders are often closed to others."""
 
 
-class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """What code finds installed: packages copied from here, or a folder of packages made elsewhere.
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
+    """Where everything lies that a sandbox reads, and what it is told.
 
     Attributes
     ----------
-    packages : tuple of str
-        Distributions of this environment, which are copied (used without `folder`).
-    folder : Path or None
-        Made by `pip install --target`, readable by everybody.
-    preload : tuple of str
-        Modules that are loaded before the code is.
+    env : mapping
+        Of the template.
+    digest : str
+        Of the copies of interpreter, packages and worker.
+    about : mapping
+        Of the template, for `Isolation.details`.
     """
-
-    name: str
-    packages: tuple[str, ...] = ()
-    folder: Path | None = None
-    preload: tuple[str, ...] = ()
-
-
-TEMPLATES = (
-    Template(name="base", packages=("numpy", "msgpack"), preload=("numpy",)),
-    Template(
-        name="polars",
-        packages=("numpy", "msgpack", "polars", "polars-runtime-32"),
-        preload=("numpy", "polars"),
-    ),
-)
-
-
-class Runtime(msgspec.Struct, frozen=True, kw_only=True):
-    """Where everything lies that a sandbox reads."""
 
     interpreter: Path
     packages: Path
     worker: Path
     preload: tuple[str, ...]
+    env: Mapping[str, str]
     digest: str
+    about: Mapping[str, str]
 
     @property
     def python(self) -> Path:
@@ -82,15 +67,12 @@ def prepare(home: Path, template: Template) -> Runtime:
     Raises
     ------
     SandboxRefused
-        If a package of the template is not installed.
+        If a package of the template is missing here and it was not built.
     """
     interpreter = _made(home, "python", _interpreter_facts(), _copy_interpreter)
-    found = [_installed(name) for name in template.packages]
-    packages: Path = template.folder or _made(
-        home,
-        template.name,
-        [f"{each.name}=={each.version}" for each in found],
-        lambda folder: _copy_packages(found, folder),
+    found = packages_for(home, template)
+    packages = found.built or _made(
+        home, template.name, [found.digest], lambda folder: _copy_packages(found.copied, folder)
     )
     source = Path(worker.__file__)
     program = _made(
@@ -101,7 +83,9 @@ def prepare(home: Path, template: Template) -> Runtime:
         packages=packages,
         worker=program / "worker.py",
         preload=template.preload,
-        digest=_digest([interpreter.name, str(packages.name), program.name]),
+        env=template.env,
+        digest=_digest([interpreter.name, found.digest, program.name]),
+        about={"template": template.name, "digest": found.digest, "packages": found.origin},
     )
 
 
@@ -197,8 +181,8 @@ def _copy_interpreter(folder: Path) -> None:
         _copy(library, folder / "lib" / library.name)
 
 
-def _copy_packages(found: list[Distribution], folder: Path) -> None:
-    for each in found:
+def _copy_packages(names: Iterable[str], folder: Path) -> None:
+    for each in map(distribution, names):
         for file in each.files or ():
             if ".." not in file.parts and not file.name.endswith((".pth", ".pyi")):
                 _copy(Path(str(each.locate_file(file))), folder / Path(*file.parts))
@@ -216,13 +200,6 @@ def _open_to_all(folder: Path) -> None:
         if not path.is_symlink():
             runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
             path.chmod(0o755 if runs else 0o644)
-
-
-def _installed(name: str) -> Distribution:
-    try:
-        return distribution(name)
-    except PackageNotFoundError:
-        raise SandboxRefused(f"the template needs {name}, which is not installed.") from None
 
 
 def _digest(facts: Iterable[str]) -> str:

@@ -11,15 +11,11 @@ from typing import Any
 import msgspec
 
 from sandboxes.errors import (
-    InvalidResult,
-    OutputLimit,
-    ProtocolViolation,
+    KILLS,
     SandboxBusy,
-    SandboxCrashed,
     SandboxError,
     SandboxGone,
     SandboxRefused,
-    SandboxTimeout,
     StrategyFailed,
 )
 from sandboxes.pool.desk import Ask, Desk
@@ -39,7 +35,6 @@ FILL_S = 1.0
 NOTED_CPU_S = 1.0
 SPARED = (StrategyFailed, SandboxRefused, SandboxBusy)
 """After anything else the sandbox has ended."""
-KILLS = (SandboxTimeout, OutputLimit, ProtocolViolation, InvalidResult, SandboxCrashed)
 KILL_CODES = frozenset(kind.code for kind in KILLS)
 Listener = Callable[[str, str], None]
 

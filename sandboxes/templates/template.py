@@ -1,8 +1,9 @@
 """What a template says."""
 
 import msgspec
+from msgspec.structs import replace
 
-from sandboxes.limits import Limits
+from sandboxes.limits import JOB, Limits
 
 
 class E2BImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,3 +55,15 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     env: dict[str, str]
     e2b: E2BImage
     limits: Limits = Limits()
+
+    def for_jobs(self, timeout_s: float) -> Limits:
+        """Return the limits of scripts that may take so long each."""
+        own = self.limits
+        return replace(
+            JOB,
+            memory_bytes=max(JOB.memory_bytes, own.memory_bytes),
+            processes=max(JOB.processes, own.processes),
+            files=max(JOB.files, own.files),
+            call_timeout_s=timeout_s,
+            total_timeout_s=timeout_s + JOB.total_timeout_s,
+        )

@@ -8,14 +8,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from actors.feeds.sources import symbols_of
 from actors.models.opening import open_registry
+from serve.auth.opening import open_access
+from serve.auth.start_rule import require_protected
 from serve.forecast import front, scaling
-from serve.forecast.settings import ServiceSettings
+from serve.forecast.settings import MakeDesk, ServiceSettings
+from serve.forecast.status import ServiceStatus
 from trading.errors import ClusterUnreachable, ConfigError
 
 APP = "forecasts"
@@ -25,6 +27,7 @@ HEALTH_CHECK_S = 2.0
 RETRIES = 5
 """Of a request whose replica died, each at another replica."""
 PROXY_THREADS_MAX = 4
+OVERVIEW_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class RunningService:
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
         return f"http://{host}:{self.settings.port}"
 
+    def overview(self) -> ServiceStatus:
+        """Return what the replicas say, without HTTP: there, they may ask who we are."""
+        found: ServiceStatus = self.handle.overview.remote().result(timeout_s=OVERVIEW_S)
+        return found
+
     def stop(self) -> None:
         """Stop Serve: HAProxy first, then the replicas; Ray goes on.
 
@@ -60,26 +68,32 @@ class RunningService:
 
 
 @contextmanager
-def running(settings: ServiceSettings) -> Iterator[RunningService]:
+def running(
+    settings: ServiceSettings, make_desk: MakeDesk | None = None
+) -> Iterator[RunningService]:
     """Run the service for as long as the context lasts. See `start`."""
-    service = start(settings)
+    service = start(settings, make_desk=make_desk)
     try:
         yield service
     finally:
         service.stop()
 
 
-def start(settings: ServiceSettings, *, short_way: bool = True) -> RunningService:
+def start(
+    settings: ServiceSettings, *, make_desk: MakeDesk | None = None, short_way: bool = True
+) -> RunningService:
     """Start the service and wait until it answers.
 
     Parameters
     ----------
+    make_desk : callable, optional
+        Makes the front desk in each replica; without it there are forecasts and models alone.
     short_way : bool
         Let forecasts pass in front of Serve's own request handling; the bench measures what that spares.
 
     Raises
     ------
-    ConfigError, ModelUnknown, DataError
+    AuthError, ConfigError, ModelUnknown, DataError
         As `require_startable`.
     ClusterUnreachable
         If no replica became ready, with what Serve says about it.
@@ -99,7 +113,7 @@ def start(settings: ServiceSettings, *, short_way: bool = True) -> RunningServic
             logging_config=quiet,
             controller_options={"runtime_env": {"env_vars": environment}},
         )
-        application = _application(settings, environment)
+        application = _application(settings, environment, make_desk)
         handle = ray_serve.run(application, name=APP, route_prefix="/", logging_config=quiet)
     except BaseException as error:  # also Ctrl-C: nothing half-started stays behind
         ray_serve.shutdown()
@@ -115,36 +129,35 @@ def require_startable(settings: ServiceSettings) -> None:
 
     Raises
     ------
+    AuthError
+        If it could be reached from outside, and nobody would be asked who they are.
     ConfigError
-        If it could be reached from outside, where anybody might ask and promote; or the port is in use.
+        If the port is in use.
     ModelUnknown
         If there is no such model.
     DataError
         If the source of bars cannot be read.
     """
-    require_loopback(settings.host)
+    require_known(settings)
     require_free(settings.host, settings.port)
     open_registry(settings.registry).resolve(settings.model)
     symbols_of(settings.source)
 
 
-def require_loopback(host: str) -> None:
-    """Check that nobody outside this machine can ask: there is no authentication yet.
+def require_known(settings: ServiceSettings) -> None:
+    """Check that who can reach the service is asked who they are.
 
     Raises
     ------
-    ConfigError
-        If the host is any other address.
+    AuthError
+        If others could reach it, and authentication is off or nobody could come in.
     """
+    access = open_access(settings.access) if settings.access.is_on else None
     try:
-        is_inside = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        is_inside = False
-    if not is_inside:
-        raise ConfigError(
-            f"serve.host is {host!r}, which others can reach, and the service asks nobody who they are; "
-            "set it to 127.0.0.1 and put a proxy that authenticates in front."
-        )
+        require_protected(settings.host, settings.access, access)
+    finally:
+        if access is not None:
+            access.close()
 
 
 def require_free(host: str, port: int) -> None:
@@ -168,8 +181,9 @@ def environment_of(
     """Return the environment of Serve's processes, for which Serve has no other settings.
 
     - User code runs in the event loop of the replica, not in a second one beside it.
-    - HAProxy repeats a request whose replica died before it answered: a forecast changes nothing, and what does change
-      something is safe to ask twice.
+    - HAProxy repeats a request whose replica died before it answered: a forecast changes nothing, an order counts once
+      by its key, and a state or a limit is set to what it is already. A job may be started twice.
+    - Nobody is believed who says, in a header, from which address they come.
     - No log record and no metric per request; `/metrics` counts in the replica.
     - Files and sockets lie in a folder of our own; the ports that listen beside the service are free ones.
     """
@@ -177,6 +191,7 @@ def environment_of(
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
         "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
         "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
+        "FORWARDED_ALLOW_IPS": "",
     }
     if short_way:
         environment["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = front.IMPORT_PATH
@@ -203,6 +218,7 @@ def _haproxy(folder: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_HAPROXY_RETRIES": str(RETRIES),
         "RAY_SERVE_HAPROXY_TIMEOUT_CONNECT_S": "1",
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": str(DRAIN_S),
     }
 
@@ -218,7 +234,9 @@ def _free_ports(count: int) -> list[int]:
             each.close()
 
 
-def _application(settings: ServiceSettings, environment: dict[str, str]) -> Any:
+def _application(
+    settings: ServiceSettings, environment: dict[str, str], make_desk: MakeDesk | None
+) -> Any:
     import ray
     from ray import serve as ray_serve
     from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, DeploymentActorConfig
@@ -253,4 +271,4 @@ def _application(settings: ServiceSettings, environment: dict[str, str]) -> Any:
             )
         ],
     )
-    return deployment.bind(settings)
+    return deployment.bind(settings, make_desk)

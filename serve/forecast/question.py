@@ -12,6 +12,8 @@ from trading.forecasting.history import History
 Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 DEADLINE_MAX_MS = 60_000.0
 SYMBOLS_MAX = 512
+BARS_MAX = 2_000
+"""Newest bars that those who ask send along; no model reads more."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

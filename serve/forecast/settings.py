@@ -1,6 +1,19 @@
 """What the forecasting service is told, by whoever composes it."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import msgspec
+
+from serve.auth.settings import AccessSettings
+
+if TYPE_CHECKING:
+    from serve.desk.front_desk import FrontDesk
+    from serve.forecast.price_histories import Histories
+    from serve.forecast.service import ForecastService
+
+MakeDesk = Callable[["ForecastService", "Histories"], "FrontDesk"]
+"""Makes the front desk around the forecasts of a replica; travels to it, so it can be pickled."""
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +49,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
         The challenger is asked too; nobody gets its answer.
     cache_entries : int
         Answers that a replica keeps; 0 keeps none.
+    access : AccessSettings
+        Who may come in.
     """
 
     registry: str
@@ -59,3 +74,4 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     shadow: bool = True
     max_body_bytes: int = 1_048_576
     cache_entries: int = 10_000
+    access: AccessSettings = AccessSettings()

@@ -66,13 +66,15 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     replicas : tuple of ReplicaStatus
-        Those that were heard lately.
+        Those that were heard lately: the one that answers as it is now, the others as they were at their `at`, up to
+        a few seconds ago.
     p50_ms, p99_ms : float or None
         Of the slowest replica.
     cpus, gpus : float
         What the cluster has; 0 where the service runs alone.
     versions : dict of model to versions
-        Champions that answer now; more than one while replicas change over.
+        Champions that answer; more than one while replicas change over. A promotion rules everywhere when there is one
+        and the `at` of every replica is later than it.
     """
 
     replicas: tuple[ReplicaStatus, ...]

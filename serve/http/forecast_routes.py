@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from serve.api.permitted import Reader
 from serve.http.body import read_body
 from serve.http.forecast_endpoint import PATH, forecast_body
 from serve.http.forecast_stream import events
-from serve.http.guard import Principal, Service
+from serve.http.guard import Service
 from serve.http.problems import RequestRefused
 
 router = APIRouter(tags=["forecasts"])
@@ -56,7 +57,7 @@ SYMBOLS_MAX = 64
     responses={200: _ANSWER},
     response_class=Response,
 )
-async def forecast(_: Principal, service: Service, request: Request) -> Response:
+async def make_forecast(_: Reader, service: Service, request: Request) -> Response:
     """Any content type will do: the body is JSON."""
     began = time.perf_counter()
     body = await read_body(request.scope, request.receive, service.settings.max_body_bytes)
@@ -68,10 +69,15 @@ async def forecast(_: Principal, service: Service, request: Request) -> Response
     f"{PATH}/stream",
     summary="Forecasts as server-sent events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}},
+    responses={
+        200: {
+            "description": "`event: forecast | problem`, `id`, and JSON as `data`.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    },
 )
-async def stream(
-    _: Principal,
+async def stream_forecasts(
+    _: Reader,
     service: Service,
     request: Request,
     symbols: Annotated[str, Query(description="Separated by commas.", examples=["AAPL,KO"])],

@@ -7,29 +7,32 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from serve.desk.principal import ALL, Principal
 from serve.forecast.service import ForecastService
 
-Guard = Callable[[Scope], str]
-"""From a request to the name of who makes it. Raises `AuthError` when nobody known does."""
+Guard = Callable[[Scope], Principal]
+"""From a request to who makes it. Raises `AuthError` when nobody known does."""
 
 
-def open_to_all(scope: Scope) -> str:
+def open_to_all(scope: Scope) -> Principal:
     """Let everybody in: the service then listens on loopback alone."""
     client = scope.get("client")
-    return f"http:{client[0]}" if client else "http"
+    address = str(client[0]) if client else ""
+    name = f"http:{address}" if address else "http"
+    return Principal(name=name, permissions=ALL, came_by="loopback", address=address)
 
 
-def principal(connection: HTTPConnection) -> str:
-    """Return who asks, as the guard of the app says (`app.state.guard`)."""
+async def principal(connection: HTTPConnection) -> Principal:
+    """Return who asks, as the guard of the app says (`app.state.guard`); a guard does not wait for anything."""
     guard: Guard = connection.app.state.guard
     return guard(connection.scope)
 
 
-def service_of(connection: HTTPConnection) -> ForecastService:
+async def service_of(connection: HTTPConnection) -> ForecastService:
     """Return the service of the app (`app.state.service`)."""
     service: ForecastService = connection.app.state.service
     return service
 
 
-Principal = Annotated[str, Depends(principal)]
+Caller = Annotated[Principal, Depends(principal)]
 Service = Annotated[ForecastService, Depends(service_of)]

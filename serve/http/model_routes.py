@@ -16,9 +16,10 @@ from starlette.responses import Response
 from actors.models.aliases import Aliases
 from actors.models.manifest import ModelManifest
 from actors.models.registry import PARTS, ModelRegistry
+from serve.api.permitted import ModelAdmin, Reader
 from serve.forecast.service import ForecastService
-from serve.http.guard import Principal, Service
-from serve.http.json_response import shown
+from serve.http.guard import Service
+from serve.http.json_response import answers, shown
 from trading.errors import ModelRefused
 from trading.forecasting.monitoring import MonitorReport
 
@@ -28,7 +29,7 @@ Version = Annotated[
 ]
 Why = Annotated[str, Field(min_length=1, max_length=500, description="The reason; it is kept.")]
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"])
 
 
 class Promotion(BaseModel):
@@ -86,31 +87,35 @@ class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
     report: MonitorReport | None
 
 
-@router.get("", summary="All models")
-async def all_models(_: Principal, service: Service) -> Response:
+@router.get("", summary="All models", **answers(ModelSummary, is_list=True))
+async def list_models(_: Reader, service: Service) -> Response:
     registry = service.registry
     return await _read(lambda: [_summary(registry, name) for name in registry.names()])
 
 
-@router.get("/{name}", summary="One model, and the history of its parts")
-async def one_model(_: Principal, service: Service, name: Name) -> Response:
+@router.get("/{name}", summary="One model, and the history of its parts", **answers(ModelDetail))
+async def get_model(_: Reader, service: Service, name: Name) -> Response:
     return await _read(lambda: _detail(service.registry, name))
 
 
-@router.get("/{name}/{version}", summary="One version: manifest, part and report")
-async def one_version(_: Principal, service: Service, name: Name, version: Version) -> Response:
+@router.get(
+    "/{name}/{version}",
+    summary="One version: manifest, part and report",
+    **answers(VersionDetail),
+)
+async def get_model_version(_: Reader, service: Service, name: Name, version: Version) -> Response:
     return await _read(lambda: _version(service.registry, f"{name}@{version}"))
 
 
-@router.post("/{name}/{version}/promote", summary="Give a version a part")
-async def promote(
-    by: Principal, service: Service, name: Name, version: Version, asked: Promotion
+@router.post("/{name}/{version}/promote", summary="Give a version a part", **answers(Aliases))
+async def promote_model(
+    by: ModelAdmin, service: Service, name: Name, version: Version, asked: Promotion
 ) -> Response:
     def decide() -> Aliases:
         return service.registry.promote(
             f"{name}@{version}",
             asked.alias,
-            by=by,
+            by=by.name,
             why=asked.why,
             at=time.time_ns(),
             force=asked.force,
@@ -119,15 +124,17 @@ async def promote(
     return await _decide(service, decide)
 
 
-@router.post("/{name}/rollback", summary="Go back to the champion before")
-async def rollback(by: Principal, service: Service, name: Name, asked: Rollback) -> Response:
+@router.post("/{name}/rollback", summary="Go back to the champion before", **answers(Aliases))
+async def roll_back_model(
+    by: ModelAdmin, service: Service, name: Name, asked: Rollback
+) -> Response:
     def decide() -> Aliases:
         _, champion = service.registry.resolve(name)
         if champion != asked.champion:
             raise ModelRefused(
                 f"{name}@{asked.champion} is not champion, {name}@{champion} is; nothing was done."
             )
-        return service.registry.rollback(name, by=by, why=asked.why, at=time.time_ns())
+        return service.registry.rollback(name, by=by.name, why=asked.why, at=time.time_ns())
 
     return await _decide(service, decide)
 

@@ -24,7 +24,7 @@ from cluster.config import Config
 from cluster.history import History, read_stream
 from cluster.refusals import RefusalReader
 from cluster.result import RunResult, result_of
-from cluster.view import (
+from serve.desk.view import (
     ActorView,
     CheckView,
     ClusterSnapshot,

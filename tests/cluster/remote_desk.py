@@ -50,13 +50,19 @@ KEY, SECRET = "key-of-the-remote-desk", "canary-5d1c-secret"
 _LENGTH = struct.Struct(">I")
 
 
-def price_at(index: int, ts: int) -> float:
+SWING = 3.0
+
+
+def price_at(index: int, ts: int, swing: float = SWING) -> float:
     """A price that swings around 100, so that a strategy that waits for that has something to do."""
-    return 100.0 + 3.0 * math.sin(ts / NANOS_PER_SECOND + index)
+    return 100.0 + swing * math.sin(ts / NANOS_PER_SECOND + index)
 
 
 class DeskServer:
-    """Serves the desk on 127.0.0.1 in a thread of its own; moves the market ten times a second."""
+    """Serves the desk on 127.0.0.1 in a thread of its own; moves the market ten times a second.
+
+    Two servers that swing differ by what the price moves between their clocks; without a swing they agree.
+    """
 
     def __init__(
         self,
@@ -65,10 +71,12 @@ class DeskServer:
         *,
         account_id: AccountId = ACCOUNT,
         size: float = 1e4,
+        swing: float = SWING,
     ) -> None:
         prices = {each.instrument_id: 100.0 for each in LISTED}
         self.desk = Desk(LISTED, prices, account_id=account_id)
         self._size = size
+        self._swing = swing
         self.desk.on_report(self._reported)
         self.logins = 0
         self.refused = 0
@@ -157,7 +165,7 @@ class DeskServer:
         while True:
             await asyncio.sleep(0.1)
             now = time.time_ns()
-            prices = {e.instrument_id: price_at(i, now) for i, e in enumerate(LISTED)}
+            prices = {e.instrument_id: price_at(i, now, self._swing) for i, e in enumerate(LISTED)}
             self.desk.move(prices)
             messages = [
                 QuoteTick(

@@ -1,16 +1,18 @@
 """The ladder in a real journal: who writes at once, who forges, and what the cluster makes of results."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from actors.journal.open import open_journal
-from cluster.agent_ladder import AgentLadder, ladder_url, open_ladder
+from cluster.agent_ladder import AgentLadder, open_ladder
 from cluster.agent_results import NOTHING, follow, kill_of
+from cluster.cli.folders import with_fresh_folder
 from cluster.config import Config, load_config
 from tests.trading.ladder.story import ALL_PASSED, NAME, SUBMITTED, marked, moved
 from trading.codec import decode, encode
@@ -94,18 +96,39 @@ def test_ladder_is_beside_the_journal_and_makes_it_no_newer(
     put(ladder, SUBMITTED)
 
     assert not (config.cluster.state_dir / "journal").exists()
-    on_server = config.cluster.model_copy(update={"journal": "redis://host:1/0"})
-    assert ladder_url(config.model_copy(update={"cluster": on_server})) == "redis://host:1/0"
+    on_server = load_config(None, {"cluster": {"journal": "redis://host:1/0"}})
+    assert on_server.cluster.ladder == "redis://host:1/0"
+
+
+def test_password_of_its_server_is_shown_to_nobody(
+    trader: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADER_CLUSTER__JOURNAL", "redis://user:canary@host/0")
+
+    shown = trader("config", "show")
+
+    assert "cluster.ladder" in shown.out
+    assert "canary" not in shown.out + shown.err + repr(load_config(None, {}))
+    monkeypatch.setenv("TRADER_CLUSTER__LADDER", "http://user:canary@host")
+    assert "canary" not in trader("config", "show").err
+
+
+def test_run_with_a_folder_of_its_own_keeps_the_ladder_and_the_sandboxes(config: Config) -> None:
+    fresh = with_fresh_folder(config, 1)
+
+    assert fresh.cluster.journal != config.cluster.journal
+    assert fresh.cluster.ladder == config.cluster.ladder
+    assert fresh.cluster.sandbox_dir == config.cluster.sandbox_dir
 
 
 def test_fact_of_another_key_is_not_believed_though_the_chain_holds(
     ladder: AgentLadder, config: Config
 ) -> None:
     put(ladder, SUBMITTED)
-    forger = AgentLadder(open_journal(ladder_url(config)), ladder_key(b"x" * 32))
+    forger = AgentLadder(open_journal(config.cluster.ladder), ladder_key(b"x" * 32))
     with forger, pytest.raises(JournalCorrupt):
         put(forger, *ALL_PASSED)
-    journal = open_journal(ladder_url(config))
+    journal = open_journal(config.cluster.ladder)
     stream = agent_stream(NAME)
     forged = replace(moved(Standing.LIVE), number=2, signature="00")
     journal.append(stream, journal.acquire(stream, "me"), [encode(forged)], 5)

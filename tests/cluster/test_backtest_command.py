@@ -40,6 +40,17 @@ def table_of(text: str) -> list[list[str]]:
 # -- results
 
 
+def test_when_points_are_asked_for_the_equity_is_told_from_the_first_to_the_last_bar(
+    backtest: Any,
+) -> None:
+    told = backtest("momentum", *SHORT, "--points", "50", "--json").json[0]
+    assert len(told["equity"]) == 50
+    assert [point["at"] for point in told["equity"]] == sorted(p["at"] for p in told["equity"])
+    grown = told["equity"][-1]["equity"] / 1_000_000 - 1
+    assert grown == pytest.approx(told["metrics"]["total_return"])
+    assert "equity" not in backtest("momentum", *SHORT, "--json").json[0]
+
+
 def test_when_one_strategy_runs_the_table_the_report_and_the_notes_are_there(
     backtest: Any, home: Path
 ) -> None:

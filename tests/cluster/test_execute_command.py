@@ -44,7 +44,7 @@ from trading.values import NANOS_PER_SECOND, OrderSide
 def servers(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[DeskServer, DeskServer]]:
     for name in ("DESK_KEY", "EAST_SECRET", "WEST_SECRET"):
         monkeypatch.setenv(name, KEY if name == "DESK_KEY" else SECRET)
-    running = [DeskServer(account_id=AccountId(name), size=30) for name in ("E1", "W1")]
+    running = [DeskServer(account_id=AccountId(name), size=30, swing=0.0) for name in ("E1", "W1")]
     yield running[0], running[1]
     for each in running:
         each.close()

@@ -201,7 +201,7 @@ def test_status_tells_how_the_questions_of_a_source_ended(
     configured: Callable[..., Config],
 ) -> None:
     from cluster.cli.observe import _facts
-    from cluster.view import ClusterSnapshot
+    from serve.desk.view import ClusterSnapshot
 
     config = configured()
     bus = run(blueprint_of(config))

@@ -16,7 +16,7 @@ from cluster.config import Config, load_config
 from cluster.config.accounts import accounts_of
 from cluster.launch import plan_of
 from cluster.venue_access import access_of
-from cluster.view import ClusterSnapshot, LinkedView, VenueView
+from serve.desk.view import ClusterSnapshot, LinkedView, VenueView
 from tests.cluster.desk_config import two_desk_config
 from tests.cluster.remote_desk import KEY, SECRET, DeskServer
 from trading.algorithms.desk import ExecutionDesk

@@ -7,7 +7,7 @@ import pytest
 
 from cluster.cli.folders import with_fresh_folder
 from cluster.config import load_config
-from cluster.view import ClusterSnapshot
+from serve.desk.view import ClusterSnapshot
 
 
 def test_when_the_cluster_runs_status_shows_it(

@@ -60,3 +60,14 @@ def test_beyond_loopback_without_the_token_is_refused(
 
 def test_stopping_a_head_that_never_ran_stops_nothing(config: Config) -> None:
     assert ray_runtime.stop_head(config) == 0
+
+
+@pytest.mark.parametrize("home", ["/home/al", "/home/michael", "/home/a-person-with-a-long-name"])
+def test_whatever_the_home_is_called_rays_sockets_have_room(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: None)
+    state = Path(home) / ".local/state/neural-trader/demo"
+    config = load_config(None, {"cluster": {"state_dir": str(state)}})
+    socket = "session_2026-11-21_21-07-57_266003_4194304/sockets/dash_MetricsHead"
+    assert len(str(ray_runtime._ray_folder(config) / socket)) <= 107

@@ -12,7 +12,7 @@ import pytest
 from cluster.history import History
 from cluster.report import report_html, write_report
 from cluster.result import RunResult, result_of
-from cluster.view import ActorView, CheckView, ClusterSnapshot
+from serve.desk.view import ActorView, CheckView, ClusterSnapshot
 from trading.errors import UsageError
 from trading.events import OrderDenied, OrderFilled
 

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.history import History
 from cluster.result import result_of, run_summary
-from cluster.view import CheckView, ClusterSnapshot
+from serve.desk.view import CheckView, ClusterSnapshot
 from trading.events import OrderAccepted, OrderDenied, OrderFilled
 from trading.identifiers import ClientOrderId, InstrumentId, StrategyId, VenueOrderId
 from trading.refusals import RefusalCode

@@ -10,7 +10,7 @@ import pytest
 from cluster import launch
 from cluster.cli.progress import LiveScreen
 from cluster.config import Config, load_config
-from cluster.view import CheckView, ClusterSnapshot
+from serve.desk.view import CheckView, ClusterSnapshot
 from trading.errors import ClusterUnreachable, DataError
 
 BROKEN = CheckView(

@@ -113,7 +113,7 @@ def test_check_tells_every_attack_and_fails_when_one_escaped(
 ) -> None:
     """The attacks themselves are made in tests/sandboxes."""
     found = (
-        AttackResult(name="a01_x", what="Look", held=True, how="held"),
+        AttackResult(name="a01_x", what="Look", held=True, how="2 x EPERM: tcp, udp"),
         AttackResult(name="a02_y", what="Take", held=held, how="by the door"),
     )
     monkeypatch.setattr(attacks, "run_attacks", lambda *_: found)
@@ -123,6 +123,7 @@ def test_check_tells_every_attack_and_fails_when_one_escaped(
     assert ended.status == status
     assert ended.json["backend"] == "local"
     assert [each["held"] for each in ended.json["attacks"]] == [True, held]
+    assert ended.json["attacks"][0]["how"] == "2 x EPERM: tcp, udp"
     assert commands("sandbox", "check").status == status
 
 

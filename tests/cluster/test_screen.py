@@ -12,7 +12,7 @@ from rich.console import Console
 
 from cluster.screen import render, sparkline
 from cluster.tables import kinds
-from cluster.view import ClusterSnapshot
+from serve.desk.view import ClusterSnapshot
 from trading.identifiers import MachineName
 from trading.refusals import RefusalCode
 

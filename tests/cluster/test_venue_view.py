@@ -19,7 +19,7 @@ from cluster.history import History
 from cluster.report import report_html
 from cluster.result import result_of
 from cluster.screen import render
-from cluster.view import ClusterSnapshot, VenueView
+from serve.desk.view import ClusterSnapshot, VenueView
 from trading.codec import encode
 from trading.events import AccountOpened, CashAdjusted, EquityMarked
 from trading.identifiers import AccountId, StreamName, Venue

@@ -12,7 +12,7 @@ import pytest
 from cluster import launch, ray_runtime
 from cluster.client import RayClusterView
 from cluster.config import Config, load_config
-from cluster.view import ClusterSnapshot
+from serve.desk.view import ClusterSnapshot
 
 WAIT_S = 60.0
 

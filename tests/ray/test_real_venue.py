@@ -20,7 +20,7 @@ import pytest
 
 from cluster import launch
 from cluster.client import RayClusterView
-from cluster.view import ClusterSnapshot
+from serve.desk.view import ClusterSnapshot
 from tests.cluster.desk_config import desk_config
 from tests.cluster.remote_desk import KEY, SECRET, DeskServer
 

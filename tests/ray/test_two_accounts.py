@@ -14,7 +14,7 @@ from cluster import launch
 from cluster.client import RayClusterView
 from cluster.execution_story import ExecutionStory
 from cluster.parent_order import desk_of, listings_of, trader_of
-from cluster.view import ClusterSnapshot
+from serve.desk.view import ClusterSnapshot
 from tests.cluster.desk_config import two_desk_config
 from tests.cluster.remote_desk import KEY, SECRET, DeskServer
 from trading.algorithms.parameters import Twap

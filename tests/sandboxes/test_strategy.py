@@ -1,5 +1,6 @@
 """A sandboxed strategy is a strategy like any other: backtest, look-ahead check, restarts."""
 
+import asyncio
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,13 @@ import pytest
 
 from sandboxes.attacks.hostile import HONEST
 from sandboxes.attacks.run import source_of
-from sandboxes.errors import SandboxCrashed, SandboxError, SandboxTimeout, StrategyFailed
+from sandboxes.errors import (
+    SandboxCrashed,
+    SandboxError,
+    SandboxGone,
+    SandboxTimeout,
+    StrategyFailed,
+)
 from sandboxes.limits import Limits
 from sandboxes.sandbox import SandboxBackend
 from sandboxes.strategy import SandboxedStrategy, lookback_of
@@ -108,6 +115,21 @@ def test_sandbox_that_ended_is_replaced_up_to_a_limit(sandboxed: Fresh) -> None:
             strategy.targets(bars)
     with pytest.raises(SandboxError, match="gets no other"):
         strategy.targets(bars)
+
+
+def test_sandbox_that_was_taken_away_does_not_count(sandboxed: Fresh) -> None:
+    strategy = sandboxed("LOOKBACK = 1\ndef targets(bars):\n    return bars.close * 0", restarts=0)
+    bars = some_bars(5)
+    assert strategy.isolation is None
+    for _ in range(3):
+        assert strategy.targets(bars).shape == (5, 2)
+        sandbox = strategy._sandbox
+        assert sandbox is not None
+        asyncio.run(sandbox.kill())
+        with pytest.raises(SandboxGone):
+            strategy.targets(bars)
+    assert strategy.isolation is not None
+    assert strategy.isolation.details["template"] == "base"
 
 
 def test_next_call_works_after_a_crash(sandboxed: Fresh) -> None:

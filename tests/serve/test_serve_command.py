@@ -10,13 +10,16 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from cluster import forecast_service
 from cluster.cli import cluster as cluster_command
-from cluster.cli.serve import facts_of, settings_of
+from cluster.cli.serve import facts_of
 from cluster.config import load_config
+from cluster.desk.opening import service_settings
+from serve.auth.settings import AccessSettings
 from serve.forecast.settings import ServiceSettings
 from serve.forecast.shadow import ShadowReport
 from serve.forecast.status import ModelStatus, ReplicaStatus, summed
-from trading.errors import ClusterUnreachable, UsageError
+from trading.errors import AuthError, ClusterUnreachable, UsageError
 
 
 def a_replica(name: str, **changes: object) -> ReplicaStatus:
@@ -73,7 +76,7 @@ def test_settings_are_those_of_the_configuration(tmp_path: Path) -> None:
             "models": {"precision": "int8", "providers": "cuda,cpu"},
         },
     )
-    settings = settings_of(config, "net@2")
+    settings = service_settings(config, "net@2", AccessSettings())
     assert (settings.port, settings.num_gpus, settings.cache_entries) == (8111, 0.5, 7)
     assert (settings.precision, settings.providers) == ("int8", ("cuda", "cpu"))
     assert settings.registry == str(tmp_path / "models")
@@ -87,12 +90,20 @@ def test_a_start_tells_the_address_and_who_answers() -> None:
     assert (facts["model"], facts["provider"], facts["replicas"]) == ("nhits@3", "cpu", 2)
 
 
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_request_to_try_brings_a_key_where_one_is_asked_for(is_on: bool) -> None:
+    settings = ServiceSettings(registry="r", access=AccessSettings(is_on=is_on))
+    told = str(facts_of("http://127.0.0.1:8000", settings, STATUS)["try"])
+    assert ("X-API-Key: $DESK_KEY" in told) is is_on
+
+
 @pytest.fixture
 def url() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            is_known = self.headers["X-API-Key"] in (None, "good")
             body = msgspec.json.encode(STATUS) if self.path == "/v1/cluster" else b"{}"
-            self.send_response(200)
+            self.send_response(200 if is_known else 401)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -119,6 +130,17 @@ def test_the_status_of_a_service_is_shown(url: str) -> None:
 
 def test_nobody_there_is_said_in_one_sentence() -> None:
     with pytest.raises(ClusterUnreachable, match="start one with `trader serve`"):
-        cluster_command.read_status("http://127.0.0.1:1")
+        forecast_service.read_status("http://127.0.0.1:1")
     with pytest.raises(UsageError, match="write it as http"):
-        cluster_command.read_status("file:///etc/passwd")
+        forecast_service.read_status("file:///etc/passwd")
+
+
+def test_a_service_that_asks_who_comes_in_gets_the_key_of_the_environment(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(forecast_service.KEY, "good")
+    assert forecast_service.read_status(url) == STATUS
+    monkeypatch.setenv(forecast_service.KEY, "wrong-canary")
+    with pytest.raises(AuthError, match="trader keys create") as caught:
+        forecast_service.read_status(url)
+    assert "wrong-canary" not in str(caught.value)

@@ -41,6 +41,12 @@ def needs(rig, fault):
         pytest.skip(f"the protocol of {rig.name} has no {fault}")
 
 
+def needs_replacement(rig):
+    kind = rig.desk.instruments[rig.traded].asset_class
+    if not rig.profile.capabilities.orders[kind].can_replace:
+        pytest.skip(f"{rig.name} offers no replacement of {kind} orders")
+
+
 # -- the life of an order
 
 
@@ -79,9 +85,7 @@ def test_when_the_market_reaches_a_resting_order_its_fill_arrives_by_the_stream(
 
 def test_when_an_order_is_replaced_the_new_price_and_quantity_work(story):
     async def tell(rig, trader):
-        kind = rig.desk.instruments[rig.traded].asset_class
-        if not rig.profile.capabilities.orders[kind].can_replace:
-            pytest.skip(f"{rig.name} offers no replacement of {kind} orders")
+        needs_replacement(rig)
         key = trader.submit(trader.limit(80))
         await trader.until(lambda: trader.is_working(key))
         trader.replace(key, price=trader.at(82), quantity=2 * rig.lot)
@@ -398,9 +402,7 @@ def test_when_a_filled_order_is_cancelled_the_fill_stands(story):
 
 def test_when_a_replacement_meets_a_fill_the_quantities_agree(story):
     async def tell(rig, trader):
-        kind = rig.desk.instruments[rig.traded].asset_class
-        if not rig.profile.capabilities.orders[kind].can_replace:
-            pytest.skip(f"{rig.name} offers no replacement of {kind} orders")
+        needs_replacement(rig)
         key = trader.submit(trader.limit(90))
         await trader.until(lambda: trader.is_working(key))
         trader.move(85.0)

@@ -212,4 +212,6 @@ def _view(tracked: TrackedBook) -> dict[str, Any]:
         "bid_size": None if bid is None else bid[1],
         "ask_px": None if ask is None else ask[0],
         "ask_size": None if ask is None else ask[1],
+        "ts_event": tracked.last.ts_event,
+        "ts_init": tracked.last.ts_init,
     }

@@ -1,9 +1,8 @@
 """Forecasters by name: entry points of the group `neural_trader.forecasters`, ours and other packages'."""
 
-from importlib.metadata import entry_points
-
 from trading.errors import UsageError
 from trading.forecasting.forecaster import Forecaster
+from trading.plugins import plugins
 
 GROUP = "neural_trader.forecasters"
 DEFAULT = "autoregression"
@@ -11,7 +10,7 @@ DEFAULT = "autoregression"
 
 def known_forecasters() -> tuple[str, ...]:
     """Return the names of all installed forecasters, sorted."""
-    return tuple(sorted(entry_points(group=GROUP).names))
+    return tuple(sorted(plugins(GROUP)))
 
 
 def build_forecaster(name: str = DEFAULT) -> Forecaster:
@@ -22,9 +21,9 @@ def build_forecaster(name: str = DEFAULT) -> Forecaster:
     UsageError
         If there is none of that name.
     """
-    found = entry_points(group=GROUP, name=name)
-    if not found:
+    entry = plugins(GROUP).get(name)
+    if entry is None:
         known = ", ".join(known_forecasters()) or "none; install the package first"
         raise UsageError(f"There is no forecaster {name!r}; known are: {known}.")
-    forecaster: Forecaster = next(iter(found)).load()()
+    forecaster: Forecaster = entry.load()()
     return forecaster

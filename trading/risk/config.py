@@ -19,6 +19,8 @@ class RiskConfig(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     strategies : tuple of StrategyId
         Who may trade, and whose watermarks are awaited.
+    operators : tuple of StrategyId
+        Who may trade besides, under the same rules; nobody waits for them.
     instruments : mapping of InstrumentId to Instrument
         What may be traded.
     limits : RiskLimits
@@ -38,6 +40,7 @@ class RiskConfig(msgspec.Struct, frozen=True, kw_only=True):
     account_id: AccountId
     venue: Venue
     strategies: tuple[StrategyId, ...]
+    operators: tuple[StrategyId, ...] = ()
     instruments: Mapping[InstrumentId, Instrument]
     limits: RiskLimits
     key: bytes

@@ -32,7 +32,7 @@ class Exits:
         self.stops = Stops(config.limits)
         self.is_flattening = False
         self._account_id = config.account_id
-        self._strategies = frozenset(config.strategies)
+        self._strategies = frozenset(config.strategies + config.operators)
         self._instruments = config.instruments
         self._holdings = holdings
         self._postponed: dict[Key, tuple[str, BookTop]] = {}

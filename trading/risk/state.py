@@ -44,7 +44,7 @@ class RiskState:
         self.ladder = LossLadder()
         self.throttle = TokenBucket(config.limits.max_orders_per_second)
         self._account_id = config.account_id
-        self._strategies = frozenset(config.strategies)
+        self._strategies = frozenset(config.strategies + config.operators)
         self._instruments = dict(config.instruments)
         self._slice_time = 0
         self._profits: dict[StrategyId, Decimal] = {}

@@ -30,6 +30,12 @@ def view_of(state: RiskState) -> dict[str, Any]:
         "strategies": {
             str(name): ledger.gross for name, ledger in holdings.reservations.strategies.items()
         },
+        "strategy_positions": {
+            str(name): {
+                str(key): line.quantity for key, line in ledger.lines.items() if line.quantity
+            }
+            for name, ledger in holdings.reservations.strategies.items()
+        },
         "positions": {
             str(key): line.quantity
             for key, line in holdings.reservations.account.lines.items()

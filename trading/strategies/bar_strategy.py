@@ -30,7 +30,8 @@ from trading.outcomes import LinkDown, LinkUp, Started
 from trading.refusals import RefusalCode
 from trading.strategies.own_orders import OwnOrders
 from trading.strategies.published import PublishedSignals
-from trading.strategies.strategy import Bars, Strategy
+from trading.strategies.strategy import Bars, Strategy, Undecided
+from trading.strategies.switch import OnFailure, Switch
 from trading.strategies.window import Window
 
 WEIGHT_MAX = 10.0
@@ -50,6 +51,8 @@ class BarStrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
         What the strategy reads of what is published (`trading.strategies.published`).
     forecaster : str
         Who forecasts beside it, with the version of a model; empty for nobody.
+    on_failure : OnFailure
+        What becomes of its positions when it is switched off.
     """
 
     strategy_id: StrategyId
@@ -60,6 +63,7 @@ class BarStrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
     history: MachineName
     signals: Mapping[str, str] = {}
     forecaster: str = ""
+    on_failure: OnFailure = OnFailure.FLATTEN
 
 
 class BarStrategy:
@@ -69,8 +73,8 @@ class BarStrategy:
     never leads to a decision: only a slice that has just closed does. While the link to risk is
     down, each order is refused here and now, by name.
 
-    A strategy that raises or returns nonsense is switched off with the reason; it then only passes
-    watermarks on, and its positions stay under the stops of risk.
+    A strategy that raises or returns nonsense is switched off with the reason. It then only passes
+    watermarks on and closes its positions, or leaves them to the stops of risk (`trading.strategies.switch`).
     """
 
     def __init__(self, config: BarStrategyConfig, strategy: Strategy) -> None:
@@ -92,8 +96,8 @@ class BarStrategy:
         self._decided = 0
         self._decided_at = 0
         self._sent = 0
-        self._ignored = 0
-        self._disabled = ""
+        self._ignored = self._undecided = 0
+        self._switch = Switch(config.on_failure)
 
     @property
     def name(self) -> MachineName:
@@ -142,7 +146,8 @@ class BarStrategy:
             "sequence": self._window.last_sequence,
             "decided": self._decided,
             "is_risk_up": self._is_risk_up,
-            "disabled": self._disabled,
+            "disabled": self._switch.reason,
+            "switch": str(self._switch.state(self._orders.positions)),
             "forecaster": self.config.forecaster,
             "positions": {str(k): v for k, v in sorted(self._orders.positions.items()) if v},
             "open_orders": len(self._orders.open_orders),
@@ -152,6 +157,7 @@ class BarStrategy:
             "denials": dict(sorted(self._orders.denials.items())),
             "targets": {str(k): v for k, v in sorted(self._targets.items()) if v},
             "ignored_slices": self._ignored,
+            "undecided": self._undecided,
             "published": self._published.view(),
         }
 
@@ -205,11 +211,12 @@ class BarStrategy:
         """Send the orders that this slice calls for, and the watermark behind them."""
         self._decided, self._decided_at = slice_.sequence, slice_.ts_event
         self._orders.forget_expired(now)
-        effects: list[Effect] = []
         weights = self._weights(slice_)
         if weights is not None:
             self._targets = weights
-            effects = self._act(weights, slice_, now)
+            effects = self._act(self._without_stopped(weights), self._orders.held(), slice_, now)
+        else:
+            effects = self._close(slice_, now)
         done = Watermark(
             ts_event=slice_.ts_event,
             ts_init=now,
@@ -220,11 +227,14 @@ class BarStrategy:
         return [*effects, Send(self._risk, done)]
 
     def _weights(self, slice_: BarSlice) -> dict[InstrumentId, float] | None:
-        """Return the strategy's newest targets; None before there are enough bars, or when it failed."""
-        if self._disabled or not self._window.is_full:
+        """Return the strategy's newest targets; None before there are enough bars, or without an answer."""
+        if self._switch.is_off or not self._window.is_full:
             return None
         try:
             row = np.asarray(self._strategy.targets(self._bars()), dtype=float)[-1]
+        except Undecided:
+            self._undecided += 1
+            return None
         except Exception as error:  # a strategy is a guest: whatever it raises stays here
             self._disable(f"raised {type(error).__name__}: {error}", slice_)
             return None
@@ -241,9 +251,21 @@ class BarStrategy:
         return replace(bars, signals=self._published.signals(bars.ts, self._window.ts_before))
 
     def _disable(self, reason: str, slice_: BarSlice) -> None:
-        self._disabled = f"{self.config.strategy_id} at bar {slice_.sequence}: {reason}"
+        self._switch.switch_off(f"{self.config.strategy_id} at bar {slice_.sequence}: {reason}")
+        self._targets = {}
 
-    def _act(self, weights: dict[InstrumentId, float], slice_: BarSlice, now: int) -> list[Effect]:
+    def _close(self, slice_: BarSlice, now: int) -> list[Effect]:
+        """Take back what a strategy that was switched off still holds; again at each slice, until it is gone."""
+        units = self._switch.to_close(self._orders.unreduced())
+        return self._act(dict.fromkeys(units, 0.0), units, slice_, now)
+
+    def _act(
+        self,
+        weights: Mapping[InstrumentId, float],
+        held: Mapping[InstrumentId, Decimal],
+        slice_: BarSlice,
+        now: int,
+    ) -> list[Effect]:
         prices = {bar.instrument_id: bar.close for bar in slice_.bars}
         occasion = Occasion(
             ts_event=slice_.ts_event,
@@ -253,8 +275,8 @@ class BarStrategy:
             now=now,
         )
         orders = plan(
-            self._without_stopped(weights),
-            self._orders.held(),
+            weights,
+            held,
             prices,
             self._instruments,
             self._planner,

@@ -1,7 +1,7 @@
 """What a strategy knows of its own orders: a fold over the account's stream, and what is on its way."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from trading.commands import SubmitOrder
@@ -80,15 +80,30 @@ class OwnOrders:
         Exits of a list wait for their price: they are not under way.
         """
         held = dict(self.positions)
+        for name, change in self._under_way():
+            held[name] = held.get(name, ZERO) + change
+        return held
+
+    def unreduced(self) -> dict[InstrumentId, Decimal]:
+        """Return positions less what is under way against them.
+
+        What would add to a position does not count: it may never be filled.
+        """
+        left = dict(self.positions)
+        for name, change in self._under_way():
+            held = left.get(name, ZERO)
+            if held * change < 0:
+                left[name] = ZERO if abs(change) >= abs(held) else held + change
+        return left
+
+    def _under_way(self) -> Iterator[tuple[InstrumentId, Decimal]]:
+        """Yield the signed units of each order that is working or on its way; exits of a list are not."""
         for key, order in self.open_orders.items():
             if order.side is not None and key not in self._exits:
-                change = order.side.sign * order.leaves_qty
-                held[order.instrument_id] = held.get(order.instrument_id, ZERO) + change
+                yield order.instrument_id, order.side.sign * order.leaves_qty
         for key, request in self._in_flight.items():
             if key not in self.open_orders:
-                change = request.side.sign * request.quantity
-                held[request.instrument_id] = held.get(request.instrument_id, ZERO) + change
-        return held
+                yield request.instrument_id, request.side.sign * request.quantity
 
     @property
     def in_flight_count(self) -> int:

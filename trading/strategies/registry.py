@@ -1,9 +1,10 @@
 """Strategies by name: entry points of the group `neural_trader.strategies`, ours and other packages'."""
 
-from collections.abc import Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint
 
 from trading.errors import ConfigError, UsageError
+from trading.plugins import plugins
 from trading.strategies.strategy import Strategy
 
 GROUP = "neural_trader.strategies"
@@ -13,7 +14,18 @@ GUESTS = "neural_trader.guest_strategies"
 
 def known_strategies() -> tuple[str, ...]:
     """Return the names of all installed strategies, sorted."""
-    return tuple(sorted(entry_points(group=GROUP).names))
+    return tuple(sorted(plugins(GROUP)))
+
+
+def installed_strategy(name: str) -> Callable[..., Strategy]:
+    """Return the class of a strategy that is offered by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    return _class_of(name, plugins(GROUP))
 
 
 def build_strategy(name: str, parameters: Mapping[str, object]) -> Strategy:
@@ -31,13 +43,16 @@ def build_strategy(name: str, parameters: Mapping[str, object]) -> Strategy:
     ConfigError
         If a parameter is unknown or out of its range.
     """
-    found = entry_points(group=GROUP, name=name) or entry_points(group=GUESTS, name=name)
-    if not found:
-        known = ", ".join(known_strategies()) or "none; install the package first"
-        raise UsageError(f"There is no strategy {name!r}; known are: {known}.")
-    make = next(iter(found)).load()
+    make = _class_of(name, {**plugins(GUESTS), **plugins(GROUP)})
     try:
-        strategy: Strategy = make(**parameters)
+        return make(**parameters)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"Strategy {name!r}: {error}.") from error
-    return strategy
+
+
+def _class_of(name: str, entries: Mapping[str, EntryPoint]) -> Callable[..., Strategy]:
+    if name not in entries:
+        known = ", ".join(known_strategies()) or "none; install the package first"
+        raise UsageError(f"There is no strategy {name!r}; known are: {known}.")
+    found: Callable[..., Strategy] = entries[name].load()
+    return found

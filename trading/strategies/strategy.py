@@ -26,6 +26,10 @@ from trading.indicators.rolling import FloatArray
 Derived = TypeVar("Derived")
 
 
+class Undecided(Exception):
+    """A strategy cannot answer now, by no fault of its own: what it decided before stands."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Bars:
     """Bars of several instruments, oldest first.

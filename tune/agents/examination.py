@@ -9,6 +9,7 @@ from statistics import median
 import msgspec
 import numpy as np
 
+from sandboxes.sandbox import Isolation
 from trading.backtest.settings import BacktestSettings, Costs
 from trading.indicators.rolling import FloatArray
 from trading.ladder.rules import LadderRules
@@ -130,6 +131,16 @@ def examine(
     )
 
 
+def _kept_in(found: Isolation) -> dict[str, str]:
+    """Return what a verdict depends on of the sandbox: what holds it, and what is installed in it."""
+    return {
+        "backend": found.backend,
+        "rung": found.rung,
+        "proof": found.proof,
+        "digest": found.details.get("digest", ""),
+    }
+
+
 class _Course:
     """What later stages need of earlier ones."""
 
@@ -166,13 +177,12 @@ class _Course:
     def _in_worker(self, stage: Stage, run: Callable[[Worker], StageResult]) -> StageResult:
         """Give a stage a new worker; what the strategy does wrong is its verdict."""
         with self._bench.open_worker(self._candidate) as worker:
-            found = worker.isolation
-            self.inputs |= {"backend": found.backend, "rung": found.rung, "proof": found.proof}
             try:
                 return run(worker)
             except NoAnswer as error:
                 return StageResult(stage=stage, passed=False, reason=f"{str(error).rstrip('.')}.")
             finally:
+                self.inputs |= _kept_in(worker.isolation)
                 worker.require_untroubled()
                 if worker.killed:
                     self.kill = (worker.killed.code, str(worker.killed))

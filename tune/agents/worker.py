@@ -3,22 +3,11 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from sandboxes.errors import (
-    InvalidResult,
-    OutputLimit,
-    ProtocolViolation,
-    SandboxCrashed,
-    SandboxError,
-    SandboxTimeout,
-    StrategyFailed,
-)
+from sandboxes.errors import KILLS, SandboxError, StrategyFailed
 from sandboxes.sandbox import Isolation
 from trading.indicators.rolling import FloatArray
 from trading.strategies.strategy import Bars, Strategy
 from tune.agents.candidate import Candidate
-
-KILLS = (SandboxTimeout, SandboxCrashed, OutputLimit, ProtocolViolation, InvalidResult)
-"""What ends the worker, through its own doing."""
 
 
 class NoAnswer(Exception):
@@ -33,7 +22,9 @@ class Worker:
     strategy : Strategy
         It raises a `SandboxError` when there is no answer.
     isolation : Isolation
-        How it is kept in.
+        How it is kept in, as far as that is known before it is asked.
+    seen : function
+        Returns how its sandbox keeps it in, once there is one.
 
     Attributes
     ----------
@@ -45,15 +36,24 @@ class Worker:
         What kept us from asking it: no fault of the strategy.
     """
 
-    def __init__(self, strategy: Strategy, isolation: Isolation) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        isolation: Isolation,
+        seen: Callable[[], Isolation | None] = lambda: None,
+    ) -> None:
         self.strategy = strategy
-        self.isolation = isolation
+        self._isolation, self._seen = isolation, seen
         self.killed: SandboxError | None = None
         self.trouble: SandboxError | None = None
 
     @property
     def lookback(self) -> int:
         return self.strategy.lookback
+
+    @property
+    def isolation(self) -> Isolation:
+        return self._seen() or self._isolation
 
     def targets(self, bars: Bars) -> FloatArray:
         """Return the weights.

@@ -100,11 +100,30 @@ def write_report(
     return path.absolute()
 
 
-def results_of(runs: Sequence[StrategyRun]) -> list[dict[str, Any]]:
-    """Return the results for machines: one `{strategy, params, metrics}` per run."""
+def results_of(runs: Sequence[StrategyRun], points: int = 0) -> list[dict[str, Any]]:
+    """Return the results for machines: one `{strategy, params, metrics}` per run.
+
+    Parameters
+    ----------
+    points : int
+        Above 0, also `equity`: so many moments at most, evenly spread, the last one among them.
+    """
     return [
         {"strategy": run.strategy, "params": dict(run.params), "metrics": run.metrics}
+        | ({"equity": _thinned(run, points)} if points else {})
         for run in runs
+    ]
+
+
+def _thinned(run: StrategyRun, points: int) -> list[dict[str, Any]]:
+    ts, equity = run.result.ts, run.result.equity
+    picked = np.unique(np.linspace(0, len(ts) - 1, min(points, len(ts))).round().astype(int))
+    return [
+        {
+            "at": datetime.fromtimestamp(ts[index] / 1e9, UTC).isoformat(),
+            "equity": float(equity[index]),
+        }
+        for index in picked
     ]
 
 

@@ -181,6 +181,9 @@ class StreamSession:
         except Exception as error:
             log.debug("closing a stream: %s", type(error).__name__)
             socket.fail_connection()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError  # the websocket library swallows it when it closes
 
 
 def _delays() -> Any:

@@ -7,16 +7,17 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from actors.venues.ccxt.capabilities import capabilities_of
-from actors.venues.ccxt.clock import skew_ns
 from actors.venues.ccxt.enquiries import Enquiries
 from actors.venues.ccxt.failures import CredentialsRefused
 from actors.venues.ccxt.hooks import Tap
 from actors.venues.ccxt.instruments import Markets
 from actors.venues.ccxt.memory import OrderMemory
 from actors.venues.ccxt.orders import Orders
+from actors.venues.ccxt.parse import clock_reading
 from actors.venues.ccxt.reading import Reader
 from actors.venues.ccxt.session import CcxtSession
 from actors.venues.ccxt.stream import StreamKeeper, forever
+from actors.venues.clock import clock_skew
 from actors.venues.pacing import Priority
 from actors.venues.profile import VenueSettings
 from trading.commands import (
@@ -176,7 +177,7 @@ class CcxtVenue:
         venue_ms = await self._session.call("fetch_time", priority=Priority.DATA)
         received = time.time_ns()
         if isinstance(venue_ms, int):
-            skew = skew_ns(venue_ms, sent, received)
+            skew = clock_skew(clock_reading(venue_ms), sent, received)
             self._tell(VenueClockRead(ts_event=received, ts_init=received, skew_ns=skew))
 
     # -- what the streams say
@@ -283,8 +284,8 @@ class CcxtVenue:
     async def mass_status(self, account_id: AccountId, since: int) -> MassStatus:
         """Ask for everything; at once or not at all, so that a tight rate limit is not spent on half answers."""
         self._require_markets()
-        budget, before = self._session.hooks.budget, self._session.hooks.spent
-        wait = budget.room_in(self._mass_cost)
+        pacing, before = self._session.hooks.pacing, self._session.hooks.spent
+        wait = pacing.room_in(self._mass_cost)
         if wait > 0:
             raise VenueUnreachable(f"the rate limit leaves no room before {wait:.0f} s have passed")
         status = None
@@ -294,7 +295,7 @@ class CcxtVenue:
             if heard == self._reports_heard:
                 break
         assert status is not None
-        self._mass_cost = min(self._session.hooks.spent - before, budget.amount)
+        self._mass_cost = min(self._session.hooks.spent - before, pacing.amount)
         return status
 
     async def _mass_status(self, account_id: AccountId, since: int) -> MassStatus:

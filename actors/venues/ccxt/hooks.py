@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 from ccxt.base.errors import BadResponse
 
-from actors.venues.ccxt.budget import Budget
 from actors.venues.ccxt.failures import Call
 from actors.venues.ccxt.wakeups import keep_wakeups
+from actors.venues.pacing import Pacing
 
 CURRENT: ContextVar[Call] = ContextVar("ccxt_call")
 """The call of ours that the running task works on."""
@@ -53,7 +53,7 @@ class Hooks:
         Returns why an order book is wrong after a message; empty when it is right.
     """
 
-    budget: Budget
+    pacing: Pacing
     base_url: str = ""
     is_exact: bool = False
     one_by_one: asyncio.Lock | None = None
@@ -83,7 +83,7 @@ class _Hooked:
         """Wait for the budget that all requests of the key share."""
         call = CURRENT.get(None) or Call()
         price = 1.0 if cost is None else float(cost)
-        await self.hooks.budget.take(price, call.priority)
+        await self.hooks.pacing.turn(call.priority, price)
         self.hooks.spent += price
 
     async def fetch(

@@ -1,4 +1,4 @@
-"""From the orders and executions of ccxt to our reports. Pure.
+"""From the orders and executions of ccxt to our reports, and from its times to ours. Pure.
 
 Whatever comes in, a function here returns a report or None, or raises `OutcomeUnknown`; nothing else.
 """
@@ -15,6 +15,7 @@ from trading.errors import OutcomeUnknown
 from trading.identifiers import AccountId, ClientOrderId, TradeId, VenueOrderId
 from trading.reports import FillReport, OrderStatusReport
 from trading.values import (
+    NANOS_PER_SECOND,
     ZERO,
     LiquiditySide,
     OrderSide,
@@ -182,6 +183,12 @@ def foreign_fees(trade: Mapping[str, Any], terms: Terms) -> tuple[str, ...]:
     fees = ((_text(fee.get("currency")), exact(fee.get("cost"))) for fee in _fee_list(trade))
     known = {terms.cash, terms.base, ""}
     return tuple(sorted({currency for currency, cost in fees if cost and currency not in known}))
+
+
+def clock_reading(venue_ms: int) -> tuple[int, int]:
+    """Return the exchange's time (ns UTC), and how much later it may have been (ns): some tell whole seconds only."""
+    at = venue_ms * NANOS_PER_MS
+    return at, NANOS_PER_MS if at % NANOS_PER_SECOND else NANOS_PER_SECOND
 
 
 def _fees(trade: Mapping[str, Any], terms: Terms) -> tuple[Decimal, Decimal]:

@@ -8,12 +8,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
-from actors.venues.ccxt.budget import Budget
 from actors.venues.ccxt.config import CcxtOptions
 from actors.venues.ccxt.dialects import Dialect, dialect_of
 from actors.venues.ccxt.failures import Call, TooFast, failure
 from actors.venues.ccxt.hooks import CURRENT, Hooks, hooked
-from actors.venues.pacing import Priority
+from actors.venues.pacing import Pacing, Priority
 from actors.venues.profile import VenueSettings, variable_name
 from trading.errors import ConfigError
 
@@ -44,12 +43,12 @@ class CcxtSession:
         self._pauses = 0
         kind = exchange_class(self.name)
         self.hooks = Hooks(
-            budget=Budget(1.0, WINDOW_S), base_url=self.options.base_url, is_exact=with_key
+            pacing=Pacing(1.0, WINDOW_S), base_url=self.options.base_url, is_exact=with_key
         )
         if self.dialect.has_nonces:
             self.hooks.one_by_one = asyncio.Lock()
         self.exchange = hooked(kind, self.hooks, self._settings(settings, with_key=with_key))
-        self.hooks.budget = Budget(*self._budget())
+        self.hooks.pacing = Pacing(*self._budget())
         self.exchange.has["fetchCurrencies"] = False
         self.exchange.logger.setLevel(logging.INFO)  # in detail it writes keys and signatures
         self._choose_side(settings, with_key=with_key)
@@ -179,7 +178,7 @@ class CcxtSession:
         if isinstance(found, TooFast):
             pause = found.pause_s or min(SHORTEST_PAUSE_S * 2**self._pauses, LONGEST_PAUSE_S)
             self._pauses += 1
-            self.hooks.budget.pause(pause)
+            self.hooks.pacing.pause(pause)
         return found
 
     def _clean(self, text: str) -> str:

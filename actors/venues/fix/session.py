@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from actors.venues.backoff import reconnect_delays
+from actors.venues.clock import clock_skew
 from actors.venues.fix.dialect import Texts
 from actors.venues.fix.engine import Engine, EngineListener, EngineSettings
 from actors.venues.fix.messages import Fields, MsgType, parse_fields
@@ -276,19 +277,5 @@ class Session:
             self.is_up, self._refusals, self._said = True, 0, ""
             self._listener.on_up()
         if fields.get(52):
-            self._listener.on_clock(clock_skew(fields[52], asked_at, time.time_ns()))
-
-
-def clock_skew(stamp: str, asked_at: int, answered_at: int) -> int:
-    """Return the smallest difference (venue minus ours, ns) that explains a stamp made in between.
-
-    Stamps may be whole seconds, and the answer took some time: whatever lies within that is no skew.
-
-    Raises
-    ------
-    OutcomeUnknown
-        If the stamp cannot be read.
-    """
-    at, digit = venue_time(stamp)
-    lowest, highest = at - answered_at, at + digit - asked_at
-    return lowest if lowest > 0 else min(highest, 0)
+            reading = venue_time(fields[52])
+            self._listener.on_clock(clock_skew(reading, asked_at, time.time_ns()))

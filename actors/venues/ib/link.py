@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from actors.venues.backoff import reconnect_delays
-from actors.venues.ib.clock import clock_skew
+from actors.venues.clock import clock_skew
 from actors.venues.ib.config import IbOptions
 from actors.venues.ib.connection import CURRENT_TIME, ClientIdInUse, Connection, Listener
 from actors.venues.ib.error_codes import ErrorKind
 from actors.venues.ib.messages import TwsError
 from trading.errors import AuthError, VenueError, VenueUnreachable
 from trading.outcomes import VenueClockRead, VenueConnected, VenueDisconnected
+from trading.values import NANOS_PER_SECOND
 
 log = logging.getLogger(__name__)
 # What the library logs of a failed attempt is in our own sentence too: to the log, not to a bare standard error.
@@ -171,7 +172,8 @@ class Link:
         is_due = time.monotonic() - self._clock_read_at >= CLOCK_INTERVAL_S
         if rows and (is_due or not self._is_up):
             self._clock_read_at = time.monotonic()
-            skew = clock_skew(int(rows[0][0]), sent, now)
+            reading = (int(rows[0][0]) * NANOS_PER_SECOND, NANOS_PER_SECOND)
+            skew = clock_skew(reading, sent, now)
             self._user.tell(VenueClockRead(ts_event=now, ts_init=now, skew_ns=skew))
 
     async def _prepare(self, connection: Connection, *, is_new: bool) -> None:

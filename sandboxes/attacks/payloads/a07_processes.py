@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from sandboxes.attacks.means import REFUSALS, Ground, call, got_through, is_refused, numbers
+from sandboxes.attacks.means import Ground, answered, got_through, is_refused, numbers
 
 FORK = "fork 57 -"
 EXEC = "execveat 322 281"
@@ -14,7 +14,8 @@ def attack(ground: Ground) -> list[str]:
     for _ in range(ground["forks"]):
         try:
             pid = os.fork()
-        except OSError:
+        except OSError as error:
+            answered(error, "fork")
             break
         if not pid:
             os._exit(0)
@@ -25,7 +26,7 @@ def attack(ground: Ground) -> list[str]:
         popen=lambda: subprocess.run(["/bin/true"], check=False),
         execve=lambda: os.execv("/proc/self/exe", ["python"]),
     )
-    if call(numbers(EXEC)["execveat"], -1, 0, 0, 0, 0) not in REFUSALS:
+    if not is_refused(numbers(EXEC)["execveat"], -1, 0, 0, 0, 0):
         found.append("execveat")
     return found + _forked_past_libraries()
 

@@ -3,7 +3,7 @@
 import mmap
 import os
 
-from sandboxes.attacks.means import Ground, got_through
+from sandboxes.attacks.means import Ground, got_through, note
 
 STEP = 64 << 20
 
@@ -22,5 +22,8 @@ def attack(ground: Ground) -> list[str]:
         return size
 
     kinds = {"private": mmap.MAP_PRIVATE, "shared": mmap.MAP_SHARED}
-    found = [name for name, flags in kinds.items() if taken(flags) > ground["memory_bytes"]]
+    sizes = {name: taken(flags) for name, flags in kinds.items()}
+    for name, size in sizes.items():
+        note(f"no more than {size >> 20} MiB", name)
+    found = [name for name, size in sizes.items() if size > ground["memory_bytes"]]
     return found + got_through(memfd=lambda: os.memfd_create("canary"))

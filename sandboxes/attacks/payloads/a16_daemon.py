@@ -4,7 +4,7 @@ import os
 import threading
 import time
 
-from sandboxes.attacks.means import Ground
+from sandboxes.attacks.means import Ground, answered
 
 LIFE_S = 60
 
@@ -19,5 +19,6 @@ def attack(ground: Ground) -> list[str]:
             os._exit(0)
         time.sleep(LIFE_S)
         os._exit(0)
-    except OSError:
+    except OSError as error:
+        answered(error, "fork")
         return []

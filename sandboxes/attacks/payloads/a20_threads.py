@@ -2,7 +2,7 @@
 
 import threading
 
-from sandboxes.attacks.means import Ground
+from sandboxes.attacks.means import Ground, note
 
 
 def attack(ground: Ground) -> list[str]:
@@ -16,4 +16,5 @@ def attack(ground: Ground) -> list[str]:
         pass
     finally:
         over.set()
+    note("no more than", f"{count} threads")
     return [f"{count} threads"] if count > ground["threads"] else []

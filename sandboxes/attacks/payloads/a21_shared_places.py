@@ -3,7 +3,7 @@
 import os
 from _posixshmem import shm_open  # type: ignore[import-not-found]
 
-from sandboxes.attacks.means import Ground, got_through, lists, reads, writes
+from sandboxes.attacks.means import Ground, answered, got_through, lists, reads, writes
 
 
 def attack(ground: Ground) -> list[str]:
@@ -18,6 +18,7 @@ def attack(ground: Ground) -> list[str]:
     )
     try:
         seen = os.listdir("/dev/shm")
-    except OSError:
+    except OSError as error:
+        answered(error, "list /dev/shm")
         seen = []
     return found + [f"saw {each}" for each in seen]

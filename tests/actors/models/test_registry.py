@@ -85,6 +85,17 @@ def test_unknown_names_versions_and_parts_say_what_there_is(registry: ModelRegis
             registry.manifest(reference)
 
 
+@pytest.mark.parametrize(
+    "reference",
+    ["../models/nhits@1", "./nhits@1", "nhits/../nhits@1", "\0", "n" * 5000, "nhits@" + "9" * 5000],
+)
+def test_reference_never_becomes_a_path_of_its_own(registry: ModelRegistry, reference: str) -> None:
+    with_versions(registry, 1)
+    with pytest.raises(ModelUnknown) as caught:
+        registry.manifest(reference)
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize("name", ["", "Nhits", "a/b", "../x", "a@b", "-a", "a" * 64])
 def test_name_that_is_no_folder_name_is_refused(registry: ModelRegistry, name: str) -> None:
     with pytest.raises(UsageError, match="no model name"):

@@ -1,4 +1,4 @@
-"""The budget of requests: never more than allowed in any window, cancels first, pauses kept."""
+"""The budget of requests: never more than allowed in any window, cancels first, pauses kept, prices charged."""
 
 import asyncio
 from itertools import islice
@@ -117,9 +117,65 @@ def test_when_a_waiting_task_gives_up_its_turn_is_not_lost():
         await asyncio.sleep(0)
         given_up.cancel()
         await pacing.turn(Priority.DATA)
+        assert pacing.room_in(1) > 0
         return clock.now
 
     assert run(work) == pytest.approx(1.0)
+
+
+@given(costs=st.lists(st.sampled_from([0.0, 0.5, 1.0, 3.0, 20.0]), min_size=1, max_size=20))
+@settings(deadline=None, max_examples=60)
+def test_in_no_window_is_more_spent_than_allowed_but_by_one_request_alone(costs):
+    spent = []
+
+    async def work(pacing_of, clock):
+        pacing = pacing_of(10.0, 1.0)
+
+        async def one(cost):
+            await pacing.turn(cost=cost)
+            spent.append((clock.now, cost))
+
+        await asyncio.gather(*(one(cost) for cost in costs))
+
+    run(work)
+    assert len(spent) == len(costs)
+    for start, _ in spent:
+        window = [cost for at, cost in spent if start <= at < start + 1.0 - 1e-9 and cost]
+        assert sum(window) <= 10.0 or len(window) == 1
+
+
+def test_when_one_request_costs_more_than_all_of_it_the_window_is_its_own():
+    async def work(pacing_of, clock):
+        pacing = pacing_of(5.0, 2.0)
+        await pacing.turn(cost=50.0)
+        first = clock.now
+        await pacing.turn(cost=50.0)
+        return first, clock.now
+
+    assert run(work) == (0.0, pytest.approx(2.0))
+
+
+def test_in_a_pause_nothing_goes_not_even_what_costs_nothing():
+    async def work(pacing_of, clock):
+        pacing = pacing_of(10.0, 1.0)
+        pacing.pause(7.0)
+        await pacing.turn(Priority.CANCEL, cost=0.0)
+        return clock.now
+
+    assert run(work) >= 7.0
+
+
+def test_room_is_told_before_anything_is_spent():
+    async def work(pacing_of, clock):
+        pacing = pacing_of(10.0, 30.0)
+        await pacing.turn(cost=4.0)
+        clock.now = 10.0
+        await pacing.turn(cost=4.0)
+        assert [pacing.room_in(cost) for cost in (2, 6, 10)] == [0, 20, 30]
+        clock.now = 31.0
+        assert pacing.room_in(6) == 0
+
+    run(work)
 
 
 def test_pauses_between_attempts_grow_and_are_not_short_on_average():

@@ -82,9 +82,9 @@ async def test_when_a_step_hangs_our_deadline_ends_it_and_the_context_restarts(
     fake.cells["next"] = [said("works")]
     sandbox = await backend.create("agent", JOB)
     context = await sandbox.open_context()
-    late = await sandbox.run_in(context, "hang", timeout_s=1.0)
+    late = await sandbox.run_in(context, "hang", timeout_s=3.0)
     assert late.error == "SANDBOX_TIMEOUT"
-    assert 1.0 <= late.seconds < 1.9
+    assert 3.0 <= late.seconds < 5.7
     assert fake.guests[sandbox.id].interpreter.contexts == {context: 1}
     assert (await sandbox.run_in(context, "next")).stdout == "works"
 

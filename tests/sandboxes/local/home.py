@@ -8,15 +8,22 @@ import pytest
 
 from sandboxes.local.backend import LocalBackend
 from sandboxes.local.rungs import RUNGS, Rung
-from sandboxes.local.runtime import TEMPLATES, Template
+from sandboxes.templates.template import E2BImage, Template
 
 HOME = Path(tempfile.gettempdir()) / f"neural-trader-sandbox-tests-{os.geteuid()}"
-BARE = Template(name="bare", packages=("msgpack",))
+BARE = Template(
+    name="bare",
+    summary="What the worker itself needs: the fastest to start.",
+    packages=("msgpack",),
+    preload=(),
+    env={"LANG": "C.UTF-8"},
+    e2b=E2BImage(alias="none", source="none", platform="none", cpu_count=1, memory_mb=1),
+)
 NAMES = tuple(rung.name for rung in RUNGS)
 
 
 def backend_on(*rungs: Rung, home: Path = HOME) -> LocalBackend:
-    return LocalBackend(home, rungs[-1].name, rungs=rungs, templates=(*TEMPLATES, BARE))
+    return LocalBackend(home, rungs[-1].name, rungs=rungs, templates=(BARE,))
 
 
 _backends: dict[str, LocalBackend] = {}

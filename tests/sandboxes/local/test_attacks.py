@@ -15,10 +15,11 @@ from sandboxes.attacks.table import ATTACKS
 from sandboxes.errors import IsolationUnavailable
 from sandboxes.local.backend import LocalBackend
 from sandboxes.local.rungs import RUNGS
-from sandboxes.local.runtime import TEMPLATES, closed_to, prepare
+from sandboxes.local.runtime import closed_to, prepare
 from sandboxes.local.sandbox import LocalSandbox
 from sandboxes.local.seccomp import ALLOW, RETURN
 from sandboxes.local.survivors import survivors
+from sandboxes.templates.registry import inspect
 from tests.sandboxes.local.home import HOME, any_backend, backend_of
 from tests.sandboxes.local.measures import descriptors, in_sandbox, resident_bytes, run_script
 
@@ -46,6 +47,13 @@ def test_every_attack_is_held(backend: LocalBackend) -> None:
     found = run_attacks(backend)
     assert {each.name: each.how for each in found if not each.held} == {}
     assert len(found) == len(ATTACKS) + 7
+    how = {each.name: each.how for each in found}
+    assert "EPERM (Operation not permitted): tcp, udp" in how["a04_loopback"]
+    assert "EPERM (Operation not permitted): fork" in how["a16_daemon"]
+    assert how["a25_other_doors"] == "i386: ended by SIGSYS; x32: ended by SIGSYS"
+    assert "SANDBOX_TIMEOUT" in how["a09_spin"]
+    assert "EACCES" in how["a02_key_file"] or "ENOENT" in how["a02_key_file"]
+    assert all(how.values())
 
 
 @pytest.mark.slow
@@ -56,7 +64,7 @@ def test_every_attack_is_held_when_a_plain_user_starts_it(name: str, tmp_path: P
     if closed := closed_to(ROOT, PLAIN_USER) or closed_to(Path(sys.prefix), PLAIN_USER):
         pytest.skip(f"a plain user cannot read the project: {closed} is closed to others")
     backend_of(name)
-    runtime = prepare(HOME, TEMPLATES[0])
+    runtime = prepare(HOME, inspect("base"))
     home = HOME / "of-a-plain-user"
     home.mkdir(exist_ok=True)
     os.chown(home, PLAIN_USER, PLAIN_USER)

@@ -84,7 +84,7 @@ def test_least_rung_keeps_weaker_ones_out() -> None:
 def test_unknown_rung_and_template_are_refused_by_name() -> None:
     with pytest.raises(SandboxRefused, match="L9"):
         LocalBackend(HOME, "L9").isolation  # noqa: B018
-    with pytest.raises(SandboxRefused, match="known are bare, base, polars"):
+    with pytest.raises(SandboxRefused, match="no template 'none'; there are: agent, base"):
         in_sandbox(any_backend(), _nothing, template="none")
 
 

@@ -11,18 +11,18 @@ from serve.forecast import launch
 from serve.forecast.scaling import BUSY, TARGET_BUSY, BusyMeter, by_busy_replicas
 from serve.forecast.settings import ServiceSettings
 from serve.forecast.statistics import Statistics
-from trading.errors import ConfigError
+from trading.errors import AuthError, ConfigError
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.4", "::", "example.org", ""])
 def test_an_address_that_others_reach_is_refused(host: str) -> None:
-    with pytest.raises(ConfigError, match="which others can reach"):
+    with pytest.raises(AuthError, match="which others can reach"):
         launch.start(ServiceSettings(registry="nowhere", host=host))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
 def test_loopback_is_fine(host: str) -> None:
-    launch.require_loopback(host)
+    launch.require_known(ServiceSettings(registry="nowhere", host=host))
 
 
 def test_a_port_in_use_is_refused() -> None:

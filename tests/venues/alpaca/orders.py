@@ -40,7 +40,7 @@ def limit(price: float, **changes: Any) -> SubmitOrder:
     return order(order_type=OrderType.LIMIT, price=Decimal(str(price)), **changes)
 
 
-async def until(condition: Callable[[], Any], bound_s: float = 8.0) -> Any:
+async def until(condition: Callable[[], Any], bound_s: float = 20.0) -> Any:
     """Return the first true value of `condition`; fail when it takes too long."""
     end = time.monotonic() + bound_s
     while True:

@@ -50,8 +50,8 @@ PRICES = {
     PUT.instrument_id: 4.0,
 }
 QUICK = {
-    "request_timeout_s": 1.0,
-    "stream_timeout_s": 0.9,
+    "request_timeout_s": 2.0,
+    "stream_timeout_s": 1.8,
     "requests_per_min": 100_000,
     "data_requests_per_min": 100_000,
 }

@@ -71,10 +71,5 @@ def test_feeds_have_addresses_of_their_own():
 
 def test_missing_library_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "alpaca", None)
-    for name in [name for name in sys.modules if name.startswith("actors.venues.alpaca.")]:
-        if name.rpartition(".")[2] in {"execution", "market_data", "failures", "http"}:
-            monkeypatch.delitem(sys.modules, name)
-    for name in [name for name in sys.modules if name.startswith("alpaca.")]:
-        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ConfigError, match=r"neural-trader\[alpaca\]"):
         ALPACA.open_execution(settings())

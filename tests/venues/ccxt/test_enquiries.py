@@ -177,7 +177,7 @@ def test_an_order_can_also_be_found_by_searching_the_lists(opener):
 def test_a_comparison_that_the_rate_limit_has_no_room_for_spends_nothing():
     async def before(rig, port, heard, trader):
         account = rig.desk.account_id
-        while port._session.hooks.budget.room_in(12) == 0:
+        while port._session.hooks.pacing.room_in(12) == 0:
             await port.mass_status(account, 0)
         asked = len(rig.simulator.asked)
         with pytest.raises(VenueUnreachable, match="rate limit"):

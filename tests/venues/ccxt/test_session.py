@@ -92,7 +92,7 @@ def test_market_data_of_an_exchange_without_a_test_environment_is_the_real_one()
 
 
 def test_every_host_is_reached_behind_the_base_url():
-    hooks = Hooks(budget=None, base_url="https://proxy.example/x/")
+    hooks = Hooks(pacing=None, base_url="https://proxy.example/x/")
     assert hooks.routed("https://api.kraken.com/0/a?b") == (
         "https://proxy.example/x/api.kraken.com/0/a?b"
     )
@@ -206,7 +206,7 @@ class Slow:
 
 
 def numbered():
-    hooks = Hooks(budget=None, one_by_one=asyncio.Lock())
+    hooks = Hooks(pacing=None, one_by_one=asyncio.Lock())
     return type("Numbered", (_Hooked, Slow), {"hooks": hooks})()
 
 

@@ -9,40 +9,34 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, auto
 
 from tests.venues.desk import Desk
 from tests.venues.faults import Fault, Faults
+from tests.venues.fix.venue_messages import (
+    GARBAGE,
+    STATES,
+    TIMES,
+    TYPES,
+    Fields,
+    business_rejection,
+    cancel_rejection,
+    collateral_report,
+    fill_report,
+    mass_cancel_report,
+    no_orders,
+    order_report,
+    position_report,
+    positions_ack,
+    rejection,
+    unknown_order,
+)
 from trading.commands import CancelAllOrders, CancelOrder, ReplaceOrder, SubmitOrder
 from trading.identifiers import ClientOrderId, InstrumentId, StrategyId
 from trading.outcomes import CancelAcknowledged, ReplaceAcknowledged, SubmitAcknowledged
 from trading.reports import FillReport, OrderStatusReport
-from trading.values import LiquiditySide, OrderSide, OrderStatus, OrderType, TimeInForce
-
-Fields = list[tuple[int, str]]
-TYPES = {
-    "1": OrderType.MARKET,
-    "2": OrderType.LIMIT,
-    "3": OrderType.STOP_MARKET,
-    "4": OrderType.STOP_LIMIT,
-}
-TIMES = {"0": TimeInForce.DAY, "1": TimeInForce.GTC, "3": TimeInForce.IOC, "4": TimeInForce.FOK}
-STATES = {
-    OrderStatus.ACCEPTED: "0",
-    OrderStatus.PARTIALLY_FILLED: "1",
-    OrderStatus.FILLED: "2",
-    OrderStatus.CANCELED: "4",
-    OrderStatus.REJECTED: "8",
-    OrderStatus.EXPIRED: "C",
-}
-REASONS = {
-    "DUPLICATE_CLIENT_ORDER_ID": "6",
-    "UNKNOWN_INSTRUMENT": "1",
-    "BAD_QUANTITY": "13",
-    "INSUFFICIENT_CASH": "3",
-}
+from trading.values import OrderSide, OrderStatus
 
 
 class How(Enum):
@@ -239,25 +233,7 @@ class Floor:
     def _status(self, fields: dict[int, str]) -> None:
         line = self._find({41: fields[11], 37: fields.get(37, "")})
         if line is None or not self.desk.order(line.desk_id):
-            self.say(
-                [
-                    (35, "8"),
-                    (37, "NONE"),
-                    (11, fields[11]),
-                    (17, "0"),
-                    (150, "I"),
-                    (39, "8"),
-                    (103, "5"),
-                    (790, fields[790]),
-                    (55, fields.get(55, "[N/A]")),
-                    (54, fields.get(54, "1")),
-                    (151, "0"),
-                    (14, "0"),
-                    (6, "0"),
-                    (58, "unknown order"),
-                ],
-                How.PLAIN,
-            )
+            self.say(unknown_order(fields), How.PLAIN)
             return
         report = self.desk.order(line.desk_id)
         self._say_report(line, report, "I", STATES[report.status], [(790, fields[790])])
@@ -265,25 +241,7 @@ class Floor:
     def _mass_status(self, fields: dict[int, str]) -> None:
         reports = self.desk.mass_status().open_orders
         if not reports:
-            self.say(
-                [
-                    (35, "8"),
-                    (37, "NONE"),
-                    (17, "0"),
-                    (150, "I"),
-                    (39, "8"),
-                    (584, fields[584]),
-                    (911, "0"),
-                    (912, "Y"),
-                    (55, "[N/A]"),
-                    (54, "1"),
-                    (151, "0"),
-                    (14, "0"),
-                    (6, "0"),
-                    (58, "no orders"),
-                ],
-                How.PLAIN,
-            )
+            self.say(no_orders(fields), How.PLAIN)
         for number, report in enumerate(reports, start=1):
             line = self._line(report.client_order_id)
             extra = [(584, fields[584]), (911, str(len(reports)))]
@@ -295,62 +253,18 @@ class Floor:
         for report in reports:
             self._tell(report)
         lines = [self._line(key) for key in outcome.client_order_ids]
-        group = [
-            pair
-            for line in lines
-            for pair in ((41, line.chain[-1]), (535, f"V-{line.desk_id}"[:40]))
-        ]
-        self.say(
-            [
-                (35, "r"),
-                (11, fields[11]),
-                (37, f"M{next(self._numbers)}"),
-                (530, "7"),
-                (531, "7"),
-                (533, str(len(lines))),
-                (534, str(len(lines))),
-                *group,
-            ],
-            How.PLAIN,
-        )
+        orders = [(line.chain[-1], f"V-{line.desk_id}"[:40]) for line in lines]
+        self.say(mass_cancel_report(fields, next(self._numbers), orders), How.PLAIN)
 
     def _positions(self, fields: dict[int, str]) -> None:
         held = {key: quantity for key, quantity in self.desk.positions.items() if quantity}
-        common = [
-            (710, fields[710]),
-            (727, str(len(held))),
-            (728, "0" if held else "2"),
-            (1, fields[1]),
-        ]
-        self.say([(35, "AO"), (721, f"P{next(self._numbers)}"), (729, "0"), *common], How.PLAIN)
+        self.say(positions_ack(fields, next(self._numbers), len(held)), How.PLAIN)
         for key, quantity in held.items():
-            sizes = [(703, "TQ"), (704 if quantity > 0 else 705, f"{abs(quantity):f}")]
-            symbol = self.desk.instruments[key].venue_symbol or key.rpartition(".")[0]
-            self.say(
-                [
-                    (35, "AP"),
-                    (721, f"P{next(self._numbers)}"),
-                    *common,
-                    (55, symbol),
-                    (702, "1"),
-                    *sizes,
-                ],
-                How.PLAIN,
-            )
+            number, symbol = next(self._numbers), self._symbol(key)
+            self.say(position_report(fields, number, len(held), symbol, quantity), How.PLAIN)
 
     def _cash(self, fields: dict[int, str]) -> None:
-        self.say(
-            [
-                (35, "BA"),
-                (908, f"C{next(self._numbers)}"),
-                (909, fields[909]),
-                (910, "3"),
-                (1, fields[1]),
-                (15, "USD"),
-                (901, f"{self.desk.cash:f}"),
-            ],
-            How.PLAIN,
-        )
+        self.say(collateral_report(fields, next(self._numbers), self.desk.cash), How.PLAIN)
 
     # -- out
 
@@ -384,21 +298,9 @@ class Floor:
     def _tell_fill(self, line: Line, report: FillReport, how: How) -> None:
         line.filled += report.last_qty
         order = self.desk.order(line.desk_id)
-        is_done = line.filled >= order.quantity
-        fields = self._report_fields(line, order, "F", "2" if is_done else "1", line.chain[-1])
-        fields = [(tag, value) for tag, value in fields if tag not in (14, 151, 17, 60)]
-        fields += [
-            (17, report.trade_id),
-            (14, f"{line.filled:f}"),
-            (151, f"{max(order.quantity - line.filled, Decimal(0)):f}"),
-            (32, f"{report.last_qty:f}"),
-            (31, f"{report.last_px:f}"),
-            (12, f"{report.commission:f}"),
-            (13, "3"),
-            (15, report.currency),
-            (60, stamp(report.ts_event)),
-            (851, "1" if report.liquidity_side is LiquiditySide.MAKER else "2"),
-        ]
+        leaves = max(order.quantity - line.filled, Decimal(0))
+        of_order = self._report_fields(line, order, "F", "1" if leaves else "2", line.chain[-1])
+        fields = fill_report(of_order, report, line.filled, leaves)
         self._malformed()
         if self.faults.happens(Fault.REORDER_FILLS):
             self._held.append(fields)
@@ -409,7 +311,7 @@ class Floor:
 
     def _malformed(self) -> None:
         if self.faults.happens(Fault.MALFORMED):
-            self.say([(0, "garbage")], How.PLAIN)
+            self.say(GARBAGE, How.PLAIN)
             self.say([(35, "U99"), (58, "whatever this is")], How.PLAIN)
             self.say(
                 [(35, "8"), (37, "?"), (150, "F"), (31, "abc"), (55, "ZZZ"), (54, "1")], How.PLAIN
@@ -430,84 +332,29 @@ class Floor:
         self.say([*fields, *extra], how)
 
     def _report_fields(self, line: Line, report, kind: str, state: str, cl_ord_id: str) -> Fields:
-        symbol = self.desk.instruments[report.instrument_id].venue_symbol
-        closed = state in "48C"
-        found = [
-            (35, "8"),
-            (37, report.venue_order_id or "NONE"),
-            (11, cl_ord_id),
-            (17, "0" if kind == "I" else f"X{next(self._numbers)}"),
-            (150, kind),
-            (39, state),
-            (55, symbol or report.instrument_id.rpartition(".")[0]),
-            (54, "1" if report.side is OrderSide.BUY else "2"),
-            (38, f"{report.quantity:f}"),
-            (40, next(code for code, each in TYPES.items() if each is report.order_type)),
-            (59, next(code for code, each in TIMES.items() if each is report.time_in_force)),
-            (14, f"{report.filled_qty:f}"),
-            (151, "0" if closed else f"{report.leaves_qty:f}"),
-            (6, "0"),
-            (60, stamp(report.ts_event)),
-        ]
-        found += [(44, f"{report.price:f}")] if report.price is not None else []
-        found += [(99, f"{report.trigger_price:f}")] if report.trigger_price is not None else []
-        found += [(self._echo_tag, line.echo)] if line.echo else []
-        return found
+        found = order_report(
+            report,
+            kind,
+            state,
+            cl_ord_id=cl_ord_id,
+            exec_id="0" if kind == "I" else f"X{next(self._numbers)}",
+            symbol=self._symbol(report.instrument_id),
+        )
+        return found + ([(self._echo_tag, line.echo)] if line.echo else [])
 
     def _reject(self, fields: dict[int, str], code: str, reason: str) -> None:
         echo = fields.get(self._echo_tag)
-        self.say(
-            [
-                (35, "8"),
-                (37, "NONE"),
-                (11, fields[11]),
-                (17, f"X{next(self._numbers)}"),
-                (150, "8"),
-                (39, "8"),
-                (103, REASONS.get(code, "99")),
-                (58, reason),
-                (55, fields[55]),
-                (54, fields[54]),
-                (38, fields[38]),
-                (151, "0"),
-                (14, "0"),
-                (6, "0"),
-                (60, stamp()),
-                *([(self._echo_tag, echo)] if echo else []),
-            ],
-            How.PLAIN,
-        )
+        found = rejection(fields, f"X{next(self._numbers)}", code, reason)
+        self.say(found + ([(self._echo_tag, echo)] if echo else []), How.PLAIN)
 
     def _cancel_reject(
         self, fields, reason: str, text: str, to: str, line: Line | None = None
     ) -> None:
         report = None if line is None else self.desk.order(line.desk_id)
-        self.say(
-            [
-                (35, "9"),
-                (37, report.venue_order_id if report else "NONE"),
-                (11, fields[11]),
-                (41, fields[41]),
-                (39, STATES[report.status] if report else "8"),
-                (434, to),
-                (102, reason),
-                (58, text),
-            ],
-            How.PLAIN,
-        )
+        self.say(cancel_rejection(fields, reason, text, to, report), How.PLAIN)
 
     def _business_reject(self, fields: dict[int, str], reason: str, text: str) -> None:
-        self.say(
-            [
-                (35, "j"),
-                (45, fields[34]),
-                (372, fields[35]),
-                (379, fields.get(11, "")),
-                (380, reason),
-                (58, text),
-            ],
-            How.PLAIN,
-        )
+        self.say(business_rejection(fields, reason, text), How.PLAIN)
 
     # -- names
 
@@ -521,13 +368,9 @@ class Floor:
             self._ids[desk_id] = desk_id
         return self._lines[desk_id]
 
+    def _symbol(self, key: InstrumentId) -> str:
+        return self.desk.instruments[key].venue_symbol or key.rpartition(".")[0]
+
     def _instrument(self, symbol: str) -> InstrumentId:
-        for key, each in self.desk.instruments.items():
-            if symbol == (each.venue_symbol or key.rpartition(".")[0]):
-                return key
-        return InstrumentId(f"{symbol}.XNAS")
-
-
-def stamp(ns: int | None = None, ahead_s: float = 0.0) -> str:
-    at = datetime.now(UTC).timestamp() if ns is None else ns / 1e9
-    return datetime.fromtimestamp(at + ahead_s, UTC).strftime("%Y%m%d-%H:%M:%S.%f")
+        found = (key for key in self.desk.instruments if self._symbol(key) == symbol)
+        return next(found, InstrumentId(f"{symbol}.XNAS"))

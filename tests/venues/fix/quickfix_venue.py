@@ -9,7 +9,8 @@ import time
 import quickfix
 
 from tests.venues.faults import Fault
-from tests.venues.fix.floor import Fields, Floor, How
+from tests.venues.fix.floor import Floor, How
+from tests.venues.fix.venue_messages import Fields
 
 SETTINGS = """[SESSION]
 ConnectionType=acceptor

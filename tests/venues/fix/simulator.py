@@ -15,7 +15,8 @@ from fixcore.session.state import SessionState
 from fixcore.transport.acceptor import SocketAcceptor
 
 from tests.venues.faults import Fault
-from tests.venues.fix.floor import Fields, Floor, How, stamp
+from tests.venues.fix.floor import Floor, How
+from tests.venues.fix.venue_messages import GARBAGE, Fields, stamp
 
 SETTINGS = """[DEFAULT]
 ConnectionType=acceptor
@@ -110,10 +111,12 @@ class FixcoreVenue(Application):
         self.run(self.session.disconnect)
 
     def close(self) -> None:
-        self._run(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
+        try:
+            self._run(self._stop())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5)
+            self._loop.close()
 
     # -- what fixcore calls
 
@@ -154,8 +157,11 @@ class FixcoreVenue(Application):
         self._pumping = asyncio.create_task(self._pump())
 
     async def _stop(self) -> None:
+        """Stop; raise what ended the pump, if anything did: from then on the venue said nothing more."""
         self._pumping.cancel()
         await self._acceptor.stop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._pumping
 
     def _patch(self, session: Session) -> None:
         """Let the session check the credentials of a logon, and go mute on order."""
@@ -171,6 +177,7 @@ class FixcoreVenue(Application):
                 await logon(message)
 
         async def written(raw: bytes) -> None:
+            """Write; what a broken connection does not carry is in the store, for a resend."""
             if self.floor.faults.happens(Fault.MUTE_STREAM):
                 self.floor.faults.clear(
                     Fault.MUTE_STREAM
@@ -208,9 +215,8 @@ class FixcoreVenue(Application):
 
     async def _send(self, fields: Fields, how: How) -> None:
         session = self.session
-        if fields == [(0, "garbage")]:
-            if session._send_fn is not None:
-                await session._send_fn(b"8=FIX.4.4\x019=12\x0135=8\x0134=77\x0110=000\x01")
+        if fields == GARBAGE:
+            await self._write(b"8=FIX.4.4\x019=12\x0135=8\x0134=77\x0110=000\x01")
             return
         if how in (How.HALF, How.LOST) and session._send_fn is not None:
             write = session._send_fn
@@ -223,19 +229,21 @@ class FixcoreVenue(Application):
             await session._send_message(message_of(fields), is_admin=False)
             await session.disconnect()
             return
-        await session._send_message(message_of(fields), is_admin=False)
+        message = message_of(fields)
+        await session._send_message(message, is_admin=False)
         if how is How.AGAIN:
-            await self._send_again(fields)
+            await self._send_again(message, fields)
 
-    async def _send_again(self, fields: Fields) -> None:
-        session = self.session
-        number = session._store.next_sender_msg_seq_num() - 1
-        if session._send_fn is not None:
-            raw = apply_poss_dup(session._store.get(number, number)[0], stamp())
-            await session._send_fn(raw)
+    async def _send_again(self, message: Message, fields: Fields) -> None:
+        await self._write(apply_poss_dup(message.encode(), stamp()))
         again = message_of(fields)
         again.header.set(97, "Y")
-        await session._send_message(again, is_admin=False)
+        await self.session._send_message(again, is_admin=False)
+
+    async def _write(self, raw: bytes) -> None:
+        """Write bytes that have no number of their own."""
+        async with self.session._send_lock:
+            await self.session._transmit(raw)
 
 
 class _RawMessage(Message):
@@ -265,7 +273,7 @@ def message_of(fields: Fields) -> Message:
     return message
 
 
-def wait_until(holds, bound_s: float = 10.0) -> None:
+def wait_until(holds, bound_s: float = 20.0) -> None:
     """Wait in a thread that is not an event loop."""
     end = time.monotonic() + bound_s
     while not holds():

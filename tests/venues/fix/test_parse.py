@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.venues.clock import clock_skew
 from actors.venues.fix.messages import MsgType, parse_fields, repeated
 from actors.venues.fix.parse import Execution, read_execution, venue_time
 from actors.venues.fix.refusals import refusal
-from actors.venues.fix.session import clock_skew
 from tests.venues.fix.reports import NOW, OURS, STANDARD, fill, reading, report, wire
 from trading.errors import OutcomeUnknown, VenueError, VenueRefused, VenueUnreachable
 from trading.refusals import RefusalCode
@@ -264,7 +264,7 @@ def test_what_nobody_acted_on_was_not_sent(fields):
 )
 def test_the_skew_is_what_stamp_and_travel_time_cannot_explain(stamp, expected):
     second, _ = venue_time("20261121-14:30:00")
-    assert clock_skew(stamp, second + 400_000_000, second + 500_000_000) == expected
+    assert clock_skew(venue_time(stamp), second + 400_000_000, second + 500_000_000) == expected
 
 
 def test_message_types_are_those_of_the_specification():

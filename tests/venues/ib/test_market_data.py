@@ -229,6 +229,7 @@ def test_after_1101_streams_are_asked_for_again_and_after_1102_they_are_not(code
             await said.until(lambda: said.of(VenueDisconnected))
             rig.tws.error(code, "Connectivity between IB and TWS has been restored.")
             await said.until(lambda: len(said.of(VenueConnected)) == 2)
+            await feed.instruments(("KO",))  # whatever was sent before the question has arrived
             assert rig.tws.received[1] == count
 
     run(story)

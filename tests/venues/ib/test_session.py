@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from actors.venues.ib.clock import clock_skew
+from actors.venues.clock import clock_skew
 from actors.venues.ib.profile import IB
 from actors.venues.profile import VenueSettings
 from tests.venues.faults import Fault
@@ -241,7 +241,8 @@ def test_a_question_that_tws_does_not_answer_is_unknown_and_ends_the_session():
 def test_a_clock_of_whole_seconds_proves_only_what_no_other_reading_explains(
     seconds, asked_at, answered_at, expected
 ):
-    assert clock_skew(seconds, asked_at, answered_at) == expected
+    reading = (seconds * SECOND, SECOND)
+    assert clock_skew(reading, asked_at, answered_at) == expected
 
 
 def test_the_clock_is_read_before_the_session_is_up():

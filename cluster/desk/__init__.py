@@ -1,0 +1,1 @@
+"""The front desk's side of a trading cluster."""

@@ -1,0 +1,1 @@
+"""The HTTP API of the front desk: thin routes over what the desk answers."""

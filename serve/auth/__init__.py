@@ -1,0 +1,1 @@
+"""The door: who comes in, with what permissions, and how often."""

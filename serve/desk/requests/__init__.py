@@ -1,0 +1,1 @@
+"""What may be asked for as a job: one model per documented command, and the command line that it becomes."""

@@ -1,0 +1,1 @@
+"""Jobs as folders and processes of their own."""

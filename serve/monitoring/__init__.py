@@ -1,0 +1,1 @@
+"""What is measured of a running cluster, for Prometheus and for alerts."""
