@@ -17,7 +17,7 @@ from actors.venues.pacing import Pacing, Priority
 from trading.errors import OutcomeUnknown, VenueUnreachable
 
 _WINDOW_S = 60.5  # the venue counts per minute; the rest is for requests that overtake each other
-_LANE_THREADS = 4
+LANE_THREADS = 4
 
 
 def budget(requests_per_min: int) -> Pacing:
@@ -30,7 +30,7 @@ class DeadlineAdapter(HTTPAdapter):
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        super().__init__(pool_connections=2, pool_maxsize=2 * _LANE_THREADS, max_retries=0)
+        super().__init__(pool_connections=2, pool_maxsize=2 * LANE_THREADS, max_retries=0)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         """Send with our time-out for connecting and for each read."""
@@ -70,8 +70,8 @@ class RestChannel:
         self._now = now
         self._pacing = pacing
         self._pauses = reconnect_delays(np.random.default_rng())
-        self._urgent = ThreadPoolExecutor(_LANE_THREADS, "alpaca-orders")
-        self._patient = ThreadPoolExecutor(_LANE_THREADS, "alpaca-queries")
+        self._urgent = ThreadPoolExecutor(LANE_THREADS, "alpaca-orders")
+        self._patient = ThreadPoolExecutor(LANE_THREADS, "alpaca-queries")
         self._refused = ""
         _prepare(client, timeout_s)
 

@@ -31,6 +31,8 @@ class AlpacaSimulator:
     limit_per_min : int
         Requests of one minute before 429.
     requests : list of (method, path, monotonic time)
+    held : set of str
+        Requests ("GET /v2/account") that are admitted and then wait until they are taken out again.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class AlpacaSimulator:
         self.requests: list[tuple[str, str, float]] = []
         self.bodies: list[dict[str, Any]] = []
         self.refused: Counter[int] = Counter()
-        self.delay_s = 0.0
+        self.held: set[str] = set()
         self.hidden_legs = False
         self._times: deque[float] = deque()
         self._loop = asyncio.new_event_loop()
@@ -84,6 +86,10 @@ class AlpacaSimulator:
             return await result if isinstance(result, Awaitable) else result
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
+
+    def count(self, request: str) -> int:
+        """How many of one request ("GET /v2/account") have come."""
+        return sum(f"{method} {path}" == request for method, path, _ in list(self.requests))
 
     def cut(self) -> None:
         self.call(lambda: self._abort([*self.stream.sockets, *self.market.sockets]))
@@ -173,8 +179,8 @@ class AlpacaSimulator:
         self.requests.append((request.method, request.path, now))
         try:
             self._admit(request, now)
-            if self.delay_s:
-                await asyncio.sleep(self.delay_s)
+            while f"{request.method} {request.path}" in self.held:  # noqa: ASYNC110 - other thread
+                await asyncio.sleep(0.005)
             answer = await handler(request)
         except Refused as refusal:
             self.refused[refusal.status] += 1

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from actors.venue_calls import call_venue
+from actors.venues.alpaca.http import LANE_THREADS
 from tests.venues.alpaca.orders import connected, limit, order, until
 from tests.venues.desk import ACCOUNT
 from tests.venues.faults import Fault
@@ -112,18 +113,21 @@ async def test_refused_credentials_end_everything_at_once(rig):
 
 
 async def test_hung_queries_do_not_hold_up_a_cancel(rig):
-    rig.options["request_timeout_s"] = 15.0
+    rig.options["request_timeout_s"] = 30.0
     async with connected(rig) as (port, _):
         asked = limit(90)
         await port.submit(asked)
-        rig.simulator.delay_s = 5.0
+        query = "GET /v2/account"
+        rig.simulator.held.add(query)
+        before = rig.simulator.count(query)
         queries = [asyncio.create_task(port.account(ACCOUNT)) for _ in range(12)]
-        await until(lambda: len(rig.simulator.requests) > 4)
-        rig.simulator.delay_s = 0.0
+        await until(lambda: rig.simulator.count(query) >= before + LANE_THREADS)
         await port.cancel(CancelOrder(client_order_id=asked.client_order_id, account_id=ACCOUNT))
         assert not any(query.done() for query in queries)
+        assert rig.simulator.count(query) == before + LANE_THREADS  # the others wait for a thread
         report = await until(lambda: rig.desk.order(asked.client_order_id))
         assert report.status is OrderStatus.CANCELED
+        rig.simulator.held.clear()
         await asyncio.gather(*queries)
 
 
@@ -144,15 +148,18 @@ async def test_cancel_goes_before_what_waits_for_the_budget(rig):
 
 
 async def test_request_whose_caller_gave_up_is_never_sent_later(rig):
-    rig.options["request_timeout_s"] = 5.0
+    rig.options["request_timeout_s"] = 30.0
     async with connected(rig) as (port, _):
-        rig.simulator.delay_s = 0.5
-        busy = [asyncio.create_task(port.submit(limit(90))) for _ in range(4)]
-        await until(lambda: sum(m == "POST" for m, _, _ in rig.simulator.requests) == 4)
+        placing = "POST /v2/orders"
+        rig.simulator.held.add(placing)
+        busy = [asyncio.create_task(port.submit(limit(90))) for _ in range(LANE_THREADS)]
+        await until(lambda: rig.simulator.count(placing) == LANE_THREADS)
         late = limit(91)
         await call_venue(port, late, 0.05, time.time_ns)  # waits for a thread, then gives up
+        rig.simulator.held.clear()
         await asyncio.gather(*busy)
-        await port.account(ACCOUNT)
+        await port.submit(limit(92))  # behind it in the same queue
+        assert rig.simulator.count(placing) == LANE_THREADS + 1
         assert rig.desk.order(late.client_order_id) is None
 
 
