@@ -10,6 +10,7 @@ from cluster.cli.options import AddressOption, ConfigOption, JsonOption, config_
 
 if TYPE_CHECKING:
     from cluster.config import Config
+    from serve.desk.accounts import Room
     from trading.risk.limit_changes import LimitBook
 
 app = typer.Typer(help="Show and change the risk limits of the account.")
@@ -29,10 +30,14 @@ def limits(
     address: AddressOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every limit in force, how much of it is used, and who changed it."""
+    """Show every limit in force, how much of it is used, and who changed it.
+
+    Of several accounts, the use shown is that of the one with the least left.
+    """
     if context.invoked_subcommand is not None:
         return
     from cluster.cli.output import print_json, print_table
+    from cluster.config.accounts import accounts_of
     from cluster.desk.limit_book import limit_text
 
     settings = config_of(config, address)
@@ -40,7 +45,8 @@ def limits(
     if as_json:
         print_json({"limits": rows})
         return
-    headings = ("limit", "value", "used", "left", "changed by", "reason")
+    several = ("account",) if len(accounts_of(settings)) > 1 else ()
+    headings = ("limit", "value", "used", "left", *several, "changed by", "reason")
     print_table(headings, [[limit_text(row[name]) for name in headings] for row in rows])
 
 
@@ -74,13 +80,13 @@ def reset_limit(
 
 
 def measured_rows(config: "Config") -> list[tuple[str, ...]]:
-    """Return (limit, value, used, left) of what the running risk manager measures; nothing without one."""
+    """Return (limit, value, used, left) of what the running risk managers measure; nothing without one."""
     from cluster.desk.limit_book import limit_text
 
     used = _used(config)
     return [
-        (name, *(limit_text(use.get(key)) for key in ("limit", "used", "left")))
-        for name, use in used.items()
+        (name, *(limit_text(each) for each in (room.limit, room.used, room.left)))
+        for name, room in used.items()
     ]
 
 
@@ -132,31 +138,31 @@ def _in_force(config: "Config") -> "LimitBook":
         journal.close()
 
 
-def _used(config: "Config") -> "dict[str, Any]":
-    """Return what the running risk manager says of its limits; nothing when no cluster answers."""
-    from cluster.cli.account import machine_view
+def _used(config: "Config") -> "dict[str, Room]":
+    """Return what the running risk managers say of their limits; nothing when no cluster answers."""
     from cluster.client import connect
+    from serve.desk.accounts import accounts_of, least_room
     from trading.errors import ClusterUnreachable
 
     try:
-        found = machine_view(connect(config).snapshot(), "risk").get("limits", {})
+        return least_room(accounts_of(connect(config).snapshot()))
     except ClusterUnreachable:
         return {}
-    return dict(found)
 
 
-def _rows(found: "LimitBook", used: "dict[str, Any]") -> "list[dict[str, Any]]":
+def _rows(found: "LimitBook", used: "dict[str, Room]") -> "list[dict[str, Any]]":
     from cluster.desk.limit_book import last_change
 
     rows = []
     for name in found.limits.__struct_fields__:
-        own, use = last_change(found, name), used.get(name, {})
+        own, room = last_change(found, name), used.get(name)
         rows.append(
             {
                 "limit": name,
                 "value": getattr(found.limits, name),
-                "used": use.get("used"),
-                "left": use.get("left"),
+                "used": None if room is None else room.used,
+                "left": None if room is None else room.left,
+                "account": None if room is None else room.account,
                 "changed by": None if own is None else own.actor,
                 "reason": None if own is None else own.reason,
             }

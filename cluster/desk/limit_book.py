@@ -1,9 +1,9 @@
 """The risk limits in force, how much of each is used, and their changes by journalled facts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from actors.journal.journal import Journal
+from serve.desk.accounts import Room
 from serve.desk.answers import LimitUse
 from trading.codec import decode
 from trading.events import LimitChanged
@@ -47,25 +47,26 @@ def change_limit(
     book.apply(change)
 
 
-def limit_uses(book: LimitBook, used: Mapping[str, Mapping[str, Any]]) -> list[LimitUse]:
+def limit_uses(book: LimitBook, rooms: Mapping[str, Room]) -> list[LimitUse]:
     """Return every limit.
 
     Parameters
     ----------
-    used : mapping
-        What the running risk manager measures, by limit; empty without one.
+    rooms : mapping
+        What the running risk managers measure, by limit, see `serve.desk.accounts.least_room`.
     """
-    return [limit_use(book, name, used) for name in book.limits.__struct_fields__]
+    return [limit_use(book, name, rooms) for name in book.limits.__struct_fields__]
 
 
-def limit_use(book: LimitBook, name: str, used: Mapping[str, Mapping[str, Any]]) -> LimitUse:
+def limit_use(book: LimitBook, name: str, rooms: Mapping[str, Room]) -> LimitUse:
     """Return one limit, with who changed it last."""
-    own, use = last_change(book, name), used.get(name, {})
+    own, room = last_change(book, name), rooms.get(name)
     return LimitUse(
         name=name,
         limit=limit_text(getattr(book.limits, name)),
-        used=use.get("used"),
-        left=use.get("left"),
+        used=None if room is None else room.used,
+        left=None if room is None else room.left,
+        account=None if room is None else room.account,
         changed_by=None if own is None else own.actor,
         reason=None if own is None else own.reason,
     )

@@ -10,11 +10,11 @@ from cluster.desk.log_tail import log_tail
 from cluster.desk.new_order import order_of, stamped
 from cluster.desk.order_desk import OrderDesk
 from cluster.desk.preview import preview_of
-from cluster.desk.quotes import listed_of, machine_of, quotes_of
+from cluster.desk.quotes import listed_of, quotes_of
 from cluster.desk.story import forecast_before, step_of
 from cluster.desk.trading_state import obeyed, set_trading_state
 from cluster.journal_slippage import slippage_of
-from serve.desk.accounts import source_of
+from serve.desk.accounts import accounts_of, least_room, source_of
 from serve.desk.answers import (
     AccountCurve,
     KillReport,
@@ -181,7 +181,7 @@ class LiveDesk:
         blueprint = link.blueprint
         with link.journal() as journal:
             book = limits_in_force(journal, blueprint.account_id, blueprint.limits)
-        return limit_uses(book, machine_of(snapshot, blueprint, "risk").get("limits", {}))
+        return limit_uses(book, least_room(accounts_of(snapshot)))
 
     def change_limit(self, name: str, value: str, by: Principal, reason: str) -> LimitUse:
         by.require(Permission.RISK_ADMIN)
@@ -199,5 +199,4 @@ class LiveDesk:
 
                 change_limit(book, [a.account_id for a in blueprint.accounts], change, append)
             snapshot = obeyed(link, change)
-        used = machine_of(snapshot, blueprint, "risk").get("limits", {})
-        return limit_use(book, name.partition(".")[0], used)
+        return limit_use(book, name.partition(".")[0], least_room(accounts_of(snapshot)))

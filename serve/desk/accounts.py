@@ -1,6 +1,7 @@
 """The accounts of a snapshot: the first one's machines stand in the snapshot itself, others are linked."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -45,6 +46,31 @@ def accounts_of(snapshot: ClusterSnapshot) -> Iterator[AccountViews]:
 def strictest(accounts: Iterable[AccountViews]) -> AccountViews:
     """Return the account whose trading state lets through least, the first of equals."""
     return min(accounts, key=lambda each: _STRICTEST_FIRST.index(each.trading_state))
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a limit one account uses, and what is left of it."""
+
+    account: str
+    limit: Decimal
+    used: Decimal
+    left: Decimal
+
+
+def least_room(accounts: Iterable[AccountViews]) -> dict[str, Room]:
+    """Return, for every limit that is measured, the account that has the least left of it.
+
+    All accounts go by the same limits; one whose risk manager is down measures nothing.
+    """
+    found: dict[str, Room] = {}
+    for each in accounts:
+        for name, row in each.of("risk").get("limits", {}).items():
+            figures = {key: Decimal(row[key]) for key in ("limit", "used", "left")}
+            room = Room(account=each.account, **figures)
+            known = found.get(name)
+            if known is None or (room.left, -room.used) < (known.left, -known.used):
+                found[name] = room
+    return found
 
 
 def source_of(snapshot: ClusterSnapshot) -> Source:

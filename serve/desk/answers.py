@@ -180,16 +180,21 @@ class OrderReceipt(Provenance):
 
 
 class LimitUse(Answer):
+    """A limit in force in every account, with its use in the one that has the least left of it."""
+
     name: str
     limit: str
     used: Money | None
     left: Money | None
+    account: str | None = Field(
+        default=None, description="Whose use this is; nothing where none is measured."
+    )
     changed_by: str | None = None
     reason: str | None = None
 
 
 class RiskStanding(Provenance):
-    """State, code and reason are those of the account that may trade least; limits and daily loss those of the first."""
+    """State, code and reason are those of the account that may trade least, the loss that of who lost most today."""
 
     state: str
     code: str

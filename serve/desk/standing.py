@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 
 from actors.latency import BOUNDS_US
-from serve.desk.accounts import AccountViews, accounts_of, source_of, strictest
+from serve.desk.accounts import AccountViews, Room, accounts_of, least_room, source_of, strictest
 from serve.desk.answers import (
     Actor,
     ClusterStanding,
@@ -24,7 +23,7 @@ def risk_of(snapshot: ClusterSnapshot, limits: Sequence[LimitUse] = ()) -> RiskS
     Parameters
     ----------
     limits : sequence of LimitUse
-        Those in force, from `TradingDesk.limits`; what the running manager measures by default.
+        Those in force, from `TradingDesk.limits`; what the running managers measure by default.
     """
     accounts = list(accounts_of(snapshot))
     ruling = strictest(accounts)
@@ -32,8 +31,8 @@ def risk_of(snapshot: ClusterSnapshot, limits: Sequence[LimitUse] = ()) -> RiskS
     denials: Counter[str] = Counter()
     for each in risks:
         denials.update(each.get("denials", {}))
-    measured = risks[0].get("limits", {})
-    daily = measured.get("max_daily_loss", {})
+    measured = least_room(accounts)
+    daily = measured.get("max_daily_loss")
     return RiskStanding(
         source=source_of(snapshot),
         as_of=moment(snapshot.clock_ns),
@@ -43,8 +42,8 @@ def risk_of(snapshot: ClusterSnapshot, limits: Sequence[LimitUse] = ()) -> RiskS
         kill_switch=next(
             (str(each["kill_switch"]) for each in risks if each.get("kill_switch")), ""
         ),
-        daily_loss=None if not daily else Decimal(daily["used"]),
-        limits=list(limits) or [_use(name, row) for name, row in measured.items()],
+        daily_loss=None if daily is None else daily.used,
+        limits=list(limits) or [_use(name, room) for name, room in measured.items()],
         halted_strategies={
             name: why for each in risks for name, why in each.get("halted_strategies", {}).items()
         },
@@ -90,12 +89,13 @@ def cluster_of(snapshot: ClusterSnapshot) -> ClusterStanding:
     )
 
 
-def _use(name: str, row: dict[str, Decimal | int]) -> LimitUse:
+def _use(name: str, room: Room) -> LimitUse:
     return LimitUse(
         name=name,
-        limit=str(row["limit"]),
-        used=Decimal(row["used"]),
-        left=Decimal(row["left"]),
+        limit=str(room.limit),
+        used=room.used,
+        left=room.left,
+        account=room.account,
     )
 
 

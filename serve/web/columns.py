@@ -120,6 +120,7 @@ LIMITS = Table(
         Column("used", "Room", "room"),
         Column("limit", "Limit", "number"),
         Column("left", "Left", "number"),
+        Column("account", "Account", "text", is_wide=True),
     ),
     "No limit is set.",
 )

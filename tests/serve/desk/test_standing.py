@@ -1,5 +1,6 @@
 """Risk and the cluster itself, as a snapshot shows them."""
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ def test_risk_shows_what_the_running_manager_measures(one: ClusterSnapshot) -> N
     exposure = shown["max_total_exposure"]
     assert exposure.used == risk["limits"]["max_total_exposure"]["used"]
     assert exposure.left == 150_000 - (exposure.used or 0)
+    assert exposure.account == "SIM"
     assert (standing.state, standing.kill_switch) == ("ACTIVE", "")
     assert standing.denials["RISK_MAX_SHARES"] == 1
     assert standing.daily_loss == risk["limits"]["max_daily_loss"]["used"]
@@ -84,6 +86,47 @@ def test_refusals_of_all_accounts_are_counted(two: ClusterSnapshot) -> None:
     own, both = risk_of(msgspec.structs.replace(two, linked=())), risk_of(two)
     assert both.denials == {code: 2 * count for code, count in own.denials.items()}
     assert own.denials
+
+
+def test_a_limit_shows_the_account_that_has_the_least_left_of_it(two: ClusterSnapshot) -> None:
+    both = {use.name: use for use in risk_of(with_losses(two, "10", "400")).limits}
+    assert (both["max_daily_loss"].account, both["max_daily_loss"].used) == ("TWO", 400)
+    assert risk_of(with_losses(two, "10", "400")).daily_loss == 400
+    other = risk_of(with_losses(two, "400", "10"))
+    assert {use.name: use.account for use in other.limits}["max_daily_loss"] == "SIM"
+    assert other.daily_loss == 400
+
+
+def test_of_two_accounts_without_anything_left_the_larger_use_is_shown(
+    two: ClusterSnapshot,
+) -> None:
+    worse = {use.name: use for use in risk_of(with_losses(two, "9000", "9500")).limits}
+    assert (worse["max_daily_loss"].account, worse["max_daily_loss"].left) == ("TWO", 0)
+
+
+def test_a_first_account_that_is_down_does_not_hide_the_limits_of_the_second(
+    two: ClusterSnapshot,
+) -> None:
+    shown = risk_of(with_states(two, None, "ACTIVE"))
+    assert {use.account for use in shown.limits} == {"TWO"}
+    assert shown.daily_loss is not None
+
+
+def with_losses(two: ClusterSnapshot, first: str, second: str) -> ClusterSnapshot:
+    """Return the cluster with these losses of the day, of at most 500."""
+
+    def machines(known: Any, name: str, used: str) -> Any:
+        limit, loss = Decimal(500), Decimal(used)
+        row = {"limit": limit, "used": loss, "left": max(limit - loss, Decimal(0))}
+        risk = {**known[name], "limits": {**known[name]["limits"], "max_daily_loss": row}}
+        return {**known, name: risk}
+
+    linked = msgspec.structs.replace(
+        two.linked[0], machines=machines(two.linked[0].machines, "risk:TWO", second)
+    )
+    return msgspec.structs.replace(
+        two, machines=machines(two.machines, "risk:SIM", first), linked=(linked,)
+    )
 
 
 def with_states(two: ClusterSnapshot, first: str | None, second: str | None) -> ClusterSnapshot:
