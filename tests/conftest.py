@@ -1,12 +1,22 @@
-"""Ray reads its authentication mode when it is imported, and some tests import it early."""
+"""What holds for all tests: Ray's authentication, no stop-watch of hypothesis, a small model.
+
+Ray reads its authentication mode when it is imported, and some tests import it early.
+"""
 
 import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 Z = (-2.6, -2.0, -1.3, -0.7, 0.0, 0.7, 1.3, 2.0, 2.6)
 

@@ -44,11 +44,12 @@ def obeyed(link: ClusterLink, change: LimitChanged) -> ClusterSnapshot:
     """
     deadline = link.now_ns() + int(IN_FORCE_S * NANOS_PER_SECOND)
     while True:
+        is_last = link.now_ns() >= deadline  # before looking: a pause does not make a look old
         snapshot = link.snapshot()
         views = [machine_of(snapshot, account, "risk") for account in link.blueprint.accounts]
         made = [view["limit_changes"]["made"].get(change.name) for view in views if view]
         value = change.value or None
-        if all((each and each["value"]) == value for each in made) or link.now_ns() >= deadline:
+        if is_last or all((each and each["value"]) == value for each in made):
             return snapshot
         link.pause(POLL_S)
 
@@ -56,8 +57,9 @@ def obeyed(link: ClusterLink, change: LimitChanged) -> ClusterSnapshot:
 def _wait(link: ClusterLink, wanted: TradingState) -> str:
     deadline = link.now_ns() + int(IN_FORCE_S * NANOS_PER_SECOND)
     while True:
+        is_last = link.now_ns() >= deadline
         accounts = list(accounts_of(link.snapshot()))
         is_obeyed = all(each.trading_state == wanted for each in accounts)
-        if is_obeyed or link.now_ns() >= deadline:
+        if is_obeyed or is_last:
             return strictest(accounts).trading_state
         link.pause(POLL_S)

@@ -33,7 +33,7 @@ class OneHost:
         return self.host.describe().views
 
     def wait(self, condition: Callable[[Any], Any], what: str) -> Any:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             views = self.views()
             if condition(views):

@@ -9,6 +9,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -88,17 +89,24 @@ class DeskServer:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="desk server", daemon=True)
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(60)
 
     def close(self) -> None:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(5)
+            self._thread.join(60)
 
     def withdraw(self, secret: str) -> None:
         """Take no other secret than this one from now on, and break every session."""
         self._expected = [self._expected[0], secret]
         self.cut()
+
+    def books(self) -> tuple[dict[InstrumentId, Decimal], Decimal]:
+        """Return positions and cash as they are at one moment, while the market goes on."""
+        with self.desk._lock:
+            return {
+                key: units for key, units in self.desk.positions.items() if units
+            }, self.desk.cash
 
     def cut(self) -> None:
         """Break every session."""
@@ -283,9 +291,12 @@ class _Session:
             await asyncio.sleep(next(delays))
 
     async def _enter(self) -> None:
+        sent = time.time_ns()
         clock = await self.ask("login", self._login)
         now = time.time_ns()
-        self._tell(VenueClockRead(ts_init=now, skew_ns=clock - now))
+        # The server read its clock between the two: how long the answer took is no skew.
+        skew = min(clock - sent, 0) + max(clock - now, 0)
+        self._tell(VenueClockRead(ts_init=now, skew_ns=skew))
         self._tell(VenueConnected(ts_event=now, ts_init=now))
 
     async def _read(self, reader: asyncio.StreamReader) -> None:

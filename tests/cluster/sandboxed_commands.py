@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from cluster import sandboxes
 from cluster.cli import agent, main, sandbox
@@ -39,6 +40,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SandboxChoice]:
 
     monkeypatch.delenv(sandboxes.KEY, raising=False)
     monkeypatch.setattr(sandboxes, "open_backend", opened)
+    # What is not about time must not end because the machine is busy.
+    monkeypatch.setattr(sandboxes, "EXAMINED", replace(sandboxes.EXAMINED, call_timeout_s=60.0))
     return found
 
 

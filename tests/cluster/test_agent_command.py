@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from cluster import sandboxes
 from cluster.agent_ladder import open_ladder
 from cluster.agent_results import NOTHING
 from cluster.cli import agent
@@ -95,10 +97,12 @@ def test_cheat_is_caught_and_refused_by_name(submit: Any, commands: Any) -> None
 
 
 def test_strategy_that_is_killed_again_and_again_is_quarantined_until_released(
-    submit: Any, commands: Any
+    submit: Any, commands: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(3):
-        assert submit(SPINS).status == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(sandboxes, "EXAMINED", replace(sandboxes.EXAMINED, call_timeout_s=0.5))
+        for _ in range(3):
+            assert submit(SPINS).status == 1
     (listed,) = commands("agent", "list", "--json").json
     assert (listed["standing"], listed["kills"]) == ("quarantined", 3)
 

@@ -34,7 +34,9 @@ class Hook:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"json://127.0.0.1:{self.server.server_port}/?token=hunter2"
+        # Apprise itself waits 4 s for a connection and 4 s for an answer: too little where others work too.
+        address = f"127.0.0.1:{self.server.server_port}"
+        self.url = f"json://{address}/?token=hunter2&cto=60&rto=60"
 
 
 @pytest.fixture

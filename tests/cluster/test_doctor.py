@@ -5,12 +5,14 @@ import sqlite3
 import sys
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from actors.journal.open import open_journal
 from cluster import doctor
 from cluster.config import Config, load_config
+from tests.cluster.dead_port import nobody_at
 from trading.identifiers import StreamName
 
 
@@ -67,10 +69,10 @@ def test_when_a_record_is_altered_the_stream_and_the_last_good_record_are_named(
 
 def test_when_a_port_is_in_use_its_owner_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        finding = doctor.check_port("Ray GCS", "127.0.0.1", port)
+        finding = doctor.check_port("Ray GCS", "127.0.0.1", server.getsockname()[1])
         assert "in use by" in finding.message
-    assert doctor.check_port("Ray GCS", "127.0.0.1", port).level == "ok"
+    with nobody_at() as port:
+        assert doctor.check_port("Ray GCS", "127.0.0.1", port).level == "ok"
 
 
 def test_when_python_is_too_old_it_fails() -> None:
@@ -78,12 +80,26 @@ def test_when_python_is_too_old_it_fails() -> None:
     assert doctor.check_python((3, 12)).level == "ok"
 
 
-def test_when_the_clock_jumps_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.time, "sleep", lambda _: None)
-    assert doctor.check_clock_drift().level == "ok"
-    walls = iter((100.0, 101.0))
-    monkeypatch.setattr(doctor.time, "time", lambda: next(walls))
-    assert doctor.check_clock_drift().level == "fail"
+@pytest.mark.parametrize(
+    ("walls", "steadies", "level"),
+    [
+        ((100.0, 100.2), (7.0, 7.0, 7.2, 7.2), "ok"),
+        ((100.0, 101.0), (7.0, 7.0, 7.2, 7.2), "fail"),
+        ((100.0, 99.5), (7.0, 7.0, 7.2, 7.2), "fail"),
+        ((101.0, 101.2), (7.0, 8.0, 8.2, 8.2), "ok"),  # paused around the first reading
+        ((100.0, 101.2), (7.0, 7.0, 7.2, 8.2), "ok"),  # and the second
+    ],
+)
+def test_when_the_clock_jumps_it_fails_and_when_we_are_paused_it_does_not(
+    walls: tuple[float, ...],
+    steadies: tuple[float, ...],
+    level: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clocks = SimpleNamespace(sleep=lambda _: None)
+    clocks.time, clocks.monotonic = iter(walls).__next__, iter(steadies).__next__
+    monkeypatch.setattr(doctor, "time", clocks)
+    assert doctor.check_clock_drift().level == level
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import typer
 from cluster import ib_questions
 from cluster.cli import ib, main
 from cluster.ib_questions import one_line
+from tests.cluster.dead_port import nobody_at
 from tests.venues.ib.contracts import CALL
 from tests.venues.ib.rig import IbRig
 
@@ -44,7 +45,7 @@ def file(home: Path, rig: IbRig) -> str:
     path = home / "ib.toml"
     path.write_text(
         f"[venues.ib]\nport = {rig.tws.port}\nclient_id = 7\n"
-        "request_timeout_s = 3.0\nconnect_timeout_s = 3.0\n"
+        "request_timeout_s = 60.0\nconnect_timeout_s = 60.0\n"
     )
     return str(path)
 
@@ -138,7 +139,8 @@ def test_greeks_wait_for_the_first_values_that_are_whole(ask: Trader, rig: IbRig
 
 def test_greeks_of_some_seconds_are_all_that_came(ask: Trader, rig: IbRig) -> None:
     compute(rig, FIRST, NOTHING, SECOND)
-    found = ask("greeks", str(CALL), "--seconds", "1", "--json").json
+    # The stub says all at once; the seconds are for a busy machine to hear it.
+    found = ask("greeks", str(CALL), "--seconds", "5", "--json").json
     assert found["option"]["strike"] == "110.0"
     assert found["option"]["right"] == "CALL"
     assert [each["implied_volatility"] for each in found["greeks"]] == [0.3, 0.31]
@@ -202,7 +204,10 @@ def test_a_configured_instrument_is_known_by_its_own_name(ask: Trader, file: str
     assert ask("chain", "APPLE.XNAS", "--json").json["underlying"] == "APPLE.XNAS"
 
 
-def test_a_broken_data_farm_does_not_keep_from_asking(ask: Trader, rig: IbRig) -> None:
+def test_a_broken_data_farm_does_not_keep_from_asking(
+    ask: Trader, rig: IbRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ib_questions, "RETRY_TIMEOUT_S", 60.0)
     rig.tws.says_on_login = [(2103, "Market data farm connection is broken:usfuture")]
     assert ask("chain", "AAPL").status == 0
 
@@ -270,7 +275,8 @@ def test_every_question_ends_with_5_when_tws_is_not_there(
 ) -> None:
     monkeypatch.setattr(ib_questions, "RETRY_TIMEOUT_S", 0.1)
     rig.tws.stop_listening()
-    ended = ask(*words)
+    with nobody_at(rig.tws.port):
+        ended = ask(*words)
     assert ended.status == 5
     assert f"TWS at 127.0.0.1:{rig.tws.port} cannot be reached" in sentence(ended)
 
@@ -288,6 +294,8 @@ def test_a_client_id_in_use_ends_with_5_and_another_one_can_be_given(
 
 
 def test_a_question_without_an_answer_ends_with_5(ask: Trader, rig: IbRig, file: str) -> None:
+    own = Path(file)
+    own.write_text(own.read_text().replace("request_timeout_s = 60.0", "request_timeout_s = 5.0"))
     rig.tws.market._handlers = {
         key: value for key, value in rig.tws.market._handlers.items() if key != 22
     }
@@ -337,7 +345,10 @@ def test_the_library_adds_nothing_to_the_sentence(file: str, rig: IbRig) -> None
         "from cluster import ib_questions; ib_questions.RETRY_TIMEOUT_S = 0.1\n"
         f"import sys; sys.argv[1:] = ['ib', 'chain', 'AAPL', '-c', {file!r}]; main.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    with nobody_at(rig.tws.port):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
     assert done.returncode == 5
     assert len(done.stderr.splitlines()) == 1, done.stderr
 

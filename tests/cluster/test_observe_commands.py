@@ -8,6 +8,7 @@ import pytest
 from cluster.cli.folders import with_fresh_folder
 from cluster.config import load_config
 from serve.desk.view import ClusterSnapshot
+from tests.cluster.dead_port import nobody_at
 
 
 def test_when_the_cluster_runs_status_shows_it(
@@ -75,11 +76,8 @@ def test_when_no_cluster_answers_and_no_journal_is_there_the_exit_code_is_8(
 
 
 def test_when_nothing_listens_it_is_known_at_once(trader: Any, monkeypatch: Any) -> None:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
     monkeypatch.setitem(sys.modules, "ray", None)  # asking Ray would fail otherwise
-    ended = trader("status", "--address", f"ray://127.0.0.1:{port}")
+    with nobody_at() as port:
+        ended = trader("status", "--address", f"ray://127.0.0.1:{port}")
     assert ended.status == 8
     assert str(port) in ended.err

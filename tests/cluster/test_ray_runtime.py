@@ -8,6 +8,7 @@ import pytest
 
 from cluster import ray_runtime
 from cluster.config import Config, load_config
+from tests.cluster.dead_port import nobody_at
 from trading.errors import AuthError, ClusterUnreachable, ConfigError
 
 
@@ -33,9 +34,7 @@ def test_when_the_head_port_is_taken_nothing_is_started(
 
 
 def test_when_nothing_listens_joining_fails_at_once_and_names_the_address(config: Config) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with pytest.raises(ClusterUnreachable, match=str(port)):
+    with nobody_at() as port, pytest.raises(ClusterUnreachable, match=str(port)):
         ray_runtime.join(config, f"127.0.0.1:{port}")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.dead_port import nobody_at
 from tests.cluster.remote_desk import KEY, SECRET, DeskServer
 
 Trader = Callable[..., Any]
@@ -127,7 +128,8 @@ def test_check_ends_with_5_when_nobody_answers(
 
     monkeypatch.setattr(venue_check, "STEP_TIMEOUT_S", 1.5)
     server.close()
-    ended = trader("venues", "check", "desk", "-c", desk_file, "--json")
+    with nobody_at(server.port):
+        ended = trader("venues", "check", "desk", "-c", desk_file, "--json")
     assert ended.status == 5
     assert list(steps(ended)) == ["library", "credentials", "connect"]
 

@@ -12,6 +12,7 @@ import pytest
 from cluster.desk.page import HOST, serving_page
 from serve.auth.settings import AccessSettings
 from serve.desk.front_desk import FrontDesk
+from tests.cluster.dead_port import nobody_at
 from tests.serve.simulated_desk import SimulatedDesk, front_desk
 
 
@@ -25,7 +26,8 @@ def test_a_run_is_seen_over_http_until_it_ends(tmp_path: Path, desk: SimulatedDe
         shown = get(f"{page.url}v1/portfolio")
         assert page.url.startswith(f"http://{HOST}:")
         assert shown["accounts"][0]["account"] == "SIM"
-    with pytest.raises(urllib.error.URLError):
+    port = int(page.url.rstrip("/").rpartition(":")[2])
+    with nobody_at(port), pytest.raises(urllib.error.URLError):
         get(f"{page.url}v1/portfolio")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from actors.models.registry import ModelRegistry
+from tests.cluster.dead_port import nobody_at
 
 Trader = Callable[..., Any]
 
@@ -93,16 +94,16 @@ def test_what_the_service_says_against_it_is_what_the_person_reads(
     assert "no forecast" in trader("AAPL", "--url", url_of(service)).err
 
 
-def test_service_that_is_not_there_is_said(trader: Trader, service: Service) -> None:
-    service.shutdown()
-    service.server_close()
-    ended = trader("AAPL", "--url", url_of(service))
+def test_service_that_is_not_there_is_said(trader: Trader) -> None:
+    with nobody_at() as port:
+        url = f"http://127.0.0.1:{port}"
+        ended = trader("AAPL", "--url", url)
+        words = ("--model", "walk@3", "--horizon", "1", "--ensemble", "mean")
+        together = trader("AAPL", "--url", url, *words)
     assert ended.status == 8
     assert "start one with `trader serve`" in ended.err
-    words = ("--model", "walk@3", "--horizon", "1", "--ensemble", "mean")
-    ended = trader("AAPL", "--url", url_of(service), *words)
-    assert (ended.status, ended.out) == (1, "")
-    assert "0 of 2 models answered" in ended.err
+    assert (together.status, together.out) == (1, "")
+    assert "0 of 2 models answered" in together.err
 
 
 def test_models_of_a_service_make_an_ensemble(trader: Trader, service: Service) -> None:

@@ -44,7 +44,8 @@ def test_model_of_any_width_covers_what_it_says(width: float) -> None:
         assert expected - luck <= share <= expected + luck + 1 / 4_000
 
 
-@settings(deadline=None, max_examples=20)
+# A statistical bound is judged on the same draws in every run, else bad luck fails one of thousands.
+@settings(deadline=None, max_examples=20, derandomize=True)
 @given(st.integers(20, 150), st.floats(0.0, 5.0), st.integers(0, 1_000))
 def test_coverage_holds_on_average_for_small_calibrations(
     windows: int, width: float, seed: int
