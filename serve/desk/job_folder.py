@@ -24,6 +24,7 @@ from trading.errors import Conflict, NotFound, UsageError
 
 TAIL_BYTES = 4_096
 POLL_S = 0.05
+RELEASE_S, RELEASE_POLL_S = 5.0, 0.005
 _ID = re.compile(r"[0-9a-f]{38}")
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -151,6 +152,7 @@ class JobFolder:
             None if running is None else running["pid"],
             lambda: running is None or (folder / "exit").exists(),
         )
+        _await_release(folder)
         return self.get(job_id)
 
     def wait(self, job_id: str, timeout_s: float) -> Job:
@@ -259,6 +261,15 @@ def _state(
     if not is_alive:
         return JobState.CANCELED if is_canceled else JobState.LOST
     return JobState.QUEUED if running is None else JobState.RUNNING
+
+
+def _await_release(folder: Path) -> None:
+    """Wait for the locks of a runner that was ended: the kernel opens them a moment after it is seen no more."""
+    deadline = time.monotonic() + RELEASE_S
+    while any(is_held(folder / name) for name in ("alive", "waiting")):
+        if time.monotonic() >= deadline:
+            return
+        time.sleep(RELEASE_POLL_S)
 
 
 def _lay_out(folder: Path, files: Mapping[str, str]) -> None:

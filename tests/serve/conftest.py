@@ -26,6 +26,8 @@ DAY = 86_400_000_000_000
 SPREAD = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
 BAD_ABOVE = 1e6
 """A window whose newest close is higher is answered with NaN."""
+PATIENT_MS = 60_000.0
+"""The first answer loads a graph: how long that takes says how busy the machine is. Lateness has tests of its own."""
 
 
 def a_graph(drift: float) -> bytes:
@@ -125,7 +127,8 @@ def registry(tmp_path: Path) -> ModelRegistry:
 @pytest.fixture
 def make_service(registry: ModelRegistry) -> Callable[..., ForecastService]:
     def make(**changes: Any) -> ForecastService:
-        settings = ServiceSettings(registry=registry.url, **({"model": "net@champion"} | changes))
+        usual = {"model": "net@champion", "deadline_ms": PATIENT_MS}
+        settings = ServiceSettings(registry=registry.url, **(usual | changes))
         return ForecastService(settings, registry, histories)
 
     return make

@@ -43,6 +43,8 @@ SOURCE = "sp500"
 NEVER_NS = 10**15
 FIRST_SLICES = 6
 """Traded before anybody looks, so that there is something to see."""
+PATIENT_MS = 60_000.0
+"""The first forecast loads a graph: how long that takes says how busy the machine is."""
 
 
 class SimulatedLink:
@@ -304,7 +306,7 @@ def front_desk(
     """
     histories = histories or PriceHistories(SOURCE)
     registry = registry or str(folder / "models")
-    service = ServiceSettings(registry=registry, model=model, source=SOURCE)
+    service = ServiceSettings(registry=registry, model=model, source=SOURCE, deadline_ms=PATIENT_MS)
     jobs = JobSettings(
         folder=folder / "jobs",
         program=(str(Path(sys.executable).with_name("trader")),),

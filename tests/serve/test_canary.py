@@ -68,6 +68,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         for each in loggers:
             each.removeHandler(kept)
         access.close()
+    for job in desk.jobs.list():
+        desk.jobs.wait(job.id, 60.0)  # its files come and go until it is over
     found["log"] = "\n".join(kept.lines)
     found["desk"] = repr(desk)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]

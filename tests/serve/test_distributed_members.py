@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,6 +41,7 @@ from trading.forecasting.monitoring import MonitorReport
 
 DAY = 86_400_000_000_000
 HORIZON = 2
+PATIENT_S = 60.0
 Made = Callable[..., ForecastService]
 
 
@@ -79,6 +80,14 @@ async def over_http(service: ForecastService) -> AsyncIterator[Callable[[Questio
         await serving
 
 
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that is held, so that nobody else gets it, and on which nobody listens: it refuses."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 def medians(forecasts: Any) -> dict[str, tuple[float, ...]]:
     return {each.symbol: each.quantiles["0.5"] for each in forecasts}
 
@@ -89,7 +98,7 @@ def expected(drift: float, last: float) -> Any:
 
 def test_session_answers_for_those_that_it_can(registry: ModelRegistry) -> None:
     replica = LocalModel(load_session(registry, "net@2"))
-    found = asyncio.run(replica.forecast([GOOD, SHORT, NAN, OTHER], HORIZON, 9.0))
+    found = asyncio.run(replica.forecast([GOOD, SHORT, NAN, OTHER], HORIZON, PATIENT_S))
     kinds = [each.code if isinstance(each, ForecastError) else each.symbol for each in found]
     assert kinds == ["GOOD", "FORECAST_HISTORY_SHORT", "FORECAST_OUTPUT_INVALID", "OTHER"]
     assert medians(found[::3]) == {"GOOD": expected(0.002, 70.0), "OTHER": expected(0.002, 80.0)}
@@ -104,7 +113,7 @@ def test_service_answers_about_the_bars_that_it_is_sent(
         async with over_http(service) as http:
             ask = http if way == "http" else in_process(service)
             replica = ServedModel(ask, "net@2", bars=25)
-            return await replica.forecast([GOOD, SHORT, OTHER, NAN], HORIZON, 9.0)
+            return await replica.forecast([GOOD, SHORT, OTHER, NAN], HORIZON, PATIENT_S)
 
     good, short, other, nan = asyncio.run(work())
     assert medians([good, other]) == {"GOOD": expected(0.002, 70.0), "OTHER": expected(0.002, 80.0)}
@@ -123,7 +132,7 @@ def test_what_the_service_cannot_do_is_raised(make_service: Made, way: str) -> N
             return await ServedModel(ask, model).forecast([GOOD], HORIZON, left_s)
 
     for model, left_s, message in (
-        ("nobody", 9.0, "no model 'nobody'"),
+        ("nobody", PATIENT_S, "no model 'nobody'"),
         ("net@champion", 1e-9, "no answer within"),
     ):
         with pytest.raises(ExceptionGroup) as caught:
@@ -155,12 +164,12 @@ def test_answer_that_is_no_problem_is_told_with_its_status() -> None:
 
 
 def test_ensemble_of_all_kinds_of_members_survives_a_dead_url(
-    registry: ModelRegistry, make_service: Made
+    registry: ModelRegistry, make_service: Made, silent_port: int
 ) -> None:
     async def work() -> Any:
         service = make_service()
         async with over_http(service) as http, aiohttp.ClientSession() as client:
-            dead = ServedModel(asked_by_http(client, f"http://127.0.0.1:{_free_port()}"), "net@2")
+            dead = ServedModel(asked_by_http(client, f"http://127.0.0.1:{silent_port}"), "net@2")
             local: Replica = LocalModel(load_session(registry, "net@1"))
             members = [
                 Member("net@1", (local,), loss=recent_loss(registry, "net@1")),
@@ -169,7 +178,12 @@ def test_ensemble_of_all_kinds_of_members_survives_a_dead_url(
                 Member("served", (ServedModel(in_process(service), "net@champion"),), loss=0.5),
             ]
             return await predict_distributed(
-                [GOOD, SHORT], members, HORIZON, deadline_ms=30_000.0, method="weighted", quorum=3
+                [GOOD, SHORT],
+                members,
+                HORIZON,
+                deadline_ms=1000.0 * PATIENT_S,
+                method="weighted",
+                quorum=3,
             )
 
     found = asyncio.run(work())
@@ -186,11 +200,6 @@ def test_ensemble_of_all_kinds_of_members_survives_a_dead_url(
     assert [(error.symbol, error.code) for error in found.errors] == [
         ("SHORT", "FORECAST_HISTORY_SHORT")
     ]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_recent_loss_follows_what_was_seen_in_service(registry: ModelRegistry) -> None:

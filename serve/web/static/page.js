@@ -584,18 +584,18 @@ function poll(id, everyMs, load) {
   polls.set(id, it);
   new IntersectionObserver((entries) => {
     it.isSeen = entries.at(-1).isIntersecting;
-    if (it.isSeen && Date.now() - it.askedAt > everyMs) refresh(id);
+    refreshDue();
   }, { rootMargin: "200px" }).observe($(id));
 }
 
 function refreshDue() {
   if (document.hidden || link.state === "signed out") return;
-  for (const [id, it] of polls) if (it.isSeen && Date.now() - it.askedAt > it.everyMs) refresh(id);
+  for (const [id, it] of polls) if (it.isSeen && !it.isAsking && Date.now() - it.askedAt > it.everyMs) refresh(id);
 }
 
 async function refresh(id) {
   const it = polls.get(id);
-  if (it.isAsking) return;
+  if (it.isAsking) return void (it.askedAt = 0); // due as soon as this is over: the form may say something else now
   Object.assign(it, { isAsking: true, askedAt: Date.now() });
   try {
     const note = await it.load();

@@ -67,11 +67,11 @@ async def connected(app: Any, query: str) -> AsyncIterator[Socket]:
         yield socket
     finally:
         socket.received.put_nowait({"type": "websocket.disconnect", "code": 1001})
-        await asyncio.wait_for(serving, 20)
+        await asyncio.wait_for(serving, 60)
 
 
 def run(work: Callable[[], Awaitable[Any]]) -> Any:
-    return asyncio.run(asyncio.wait_for(work(), 60))  # type: ignore[arg-type]
+    return asyncio.run(asyncio.wait_for(work(), 100))  # type: ignore[arg-type]
 
 
 def closed(app: Any, query: str) -> tuple[int, str]:
@@ -95,7 +95,7 @@ def test_quotes_of_the_wanted_symbols_are_sent_when_they_change(
             assert (await socket.quote())["bid"] == 1.0
             trading.shown = [a_quote("AAPL", 1.0, age_s=9.0), a_quote("KO", 6.0)]
             looks = trading.quote_looks
-            while trading.quote_looks < looks + 3:  # noqa: ASYNC110 - a thread is looking
+            while trading.quote_looks < looks + 4:  # noqa: ASYNC110 - a thread is looking
                 await asyncio.sleep(0.01)
             assert socket.sent.empty(), "older alone is no news, and nobody asked for KO"
             trading.shown = [a_quote("AAPL", 2.0)]

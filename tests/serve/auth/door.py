@@ -44,6 +44,9 @@ class Clock:
     def __call__(self) -> int:
         return self.now
 
+    def seconds(self) -> float:
+        return self.now / NANOS_PER_SECOND
+
     def move(self, seconds: float) -> None:
         self.now += int(seconds * NANOS_PER_SECOND)
 
@@ -62,6 +65,9 @@ class Door:
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.settings, self.access)
+        for bucket in (self.gate._requests, self.gate._trades, self.gate._logins):
+            if bucket is not None:  # else a pause of the machine fills them again
+                bucket._clock = self.clock.seconds
         self.app = small_app(self.gate)
         self.entrance = protect(self.app, self.gate)
 

@@ -26,11 +26,16 @@ def test_loopback_is_fine(host: str) -> None:
 
 
 def test_a_port_in_use_is_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"port {port} of 127.0.0.1 is in use"):
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))  # to the end of the test, so that no other process gets it
+        port = held.getsockname()[1]
+        with (
+            socket.create_server(("127.0.0.1", port)),
+            pytest.raises(ConfigError, match=f"port {port} of 127.0.0.1 is in use"),
+        ):
             launch.start(ServiceSettings(registry="nowhere", port=port))
-    launch.require_free("127.0.0.1", port)
+        launch.require_free("127.0.0.1", port)
 
 
 def test_files_and_ports_of_the_proxy_are_our_own(tmp_path: Path) -> None:

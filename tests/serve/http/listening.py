@@ -10,11 +10,17 @@ from starlette.types import ASGIApp
 
 from serve.http.bounded_http import BoundedHttp
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
+
+
+class PatientHttp(BoundedHttp):
+    """Waits for a head as long as a test waits: only who says nothing at all is cut off."""
+
+    head_timeout_s = 2 * TIMEOUT_S
 
 
 class QuickHttp(BoundedHttp):
-    """Gives up sooner."""
+    """Gives up sooner: for clients that are too slow on purpose, and for nobody else."""
 
     head_timeout_s = 0.3
 
@@ -30,12 +36,12 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def listening(app: ASGIApp) -> Iterator[int]:
+def listening(app: ASGIApp, http: type[BoundedHttp] = PatientHttp) -> Iterator[int]:
     """Serve until the context ends; yield the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
-        http=QuickHttp,
+        http=http,
         lifespan="off",
         log_config=None,
         proxy_headers=False,

@@ -21,7 +21,7 @@ from serve.jobs.files import MARK, is_held, read_record
 from serve.jobs.processes import processes_of
 from trading.errors import Conflict, NotFound, UsageError
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 ANN, BOB = (Principal(name=name, permissions=ALL, came_by="key") for name in ("ann", "bob"))
 PROGRAM = """
 import json, os, signal, subprocess, sys, time
@@ -319,6 +319,7 @@ def test_what_is_left_of_a_lost_job_is_ended_before_the_next_one_starts(
     assert running is not None
     os.kill(running["pid"], signal.SIGKILL)
     until(lambda: len(processes_of(job.id)) == 1, "the command to end with its runner")
+    until(lambda: jobs.get(job.id).state is JobState.LOST, "the loss to be seen")
     jobs.start("echo", [], ANN)
     assert not processes_of(job.id)
     assert jobs.get(job.id).state is JobState.LOST
@@ -346,7 +347,7 @@ def test_a_job_goes_on_when_who_started_it_is_killed(
     )
     assert starter.returncode == -signal.SIGKILL, starter.stderr
     job_id = starter.stdout.strip()
-    assert jobs.get(job_id).state is JobState.RUNNING
+    until(lambda: jobs.get(job_id).state is JobState.RUNNING, "the job to begin")
     gate.touch()
     assert jobs.wait(job_id, WAIT_S).state is JobState.DONE
 

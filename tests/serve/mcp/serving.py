@@ -46,10 +46,10 @@ def served(app: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
-        assert started.wait(30), "the server did not start"
+        assert started.wait(60), "the server did not start"
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(60)
         listening.close()
         assert not thread.is_alive()

@@ -33,6 +33,7 @@ HELLO = {
     },
 }
 ACCEPT = {"accept": "application/json, text/event-stream"}
+PATIENT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_id_of_the_request_reaches_the_order_and_the_trail(
 
     async def work() -> Any:
         headers = {"x-correlation-id": "case-4711"}
-        async with httpx.AsyncClient(headers=headers) as http:
+        async with httpx.AsyncClient(headers=headers, timeout=PATIENT_S) as http:
             transport = streamable_http_client(url, http_client=http)
             async with Client(transport, elicitation_callback=Person(), mode=MODERN) as client:
                 return facts(await client.call_tool("execute_trade", BUY))
@@ -157,7 +158,7 @@ def test_foreign_names_and_pages_are_refused(
     replicas: tuple[Scene, str, str], headers: dict[str, str], status: int
 ) -> None:
     _, url, _ = replicas
-    reply = httpx.post(url, json=HELLO, headers=ACCEPT | headers)
+    reply = httpx.post(url, json=HELLO, headers=ACCEPT | headers, timeout=PATIENT_S)
     assert reply.status_code == status
 
 
@@ -167,7 +168,9 @@ def test_foreign_names_and_pages_are_refused(
 )
 def test_names_of_ones_own_are_let_in(scene: Scene, host: str, status: int) -> None:
     with served(an_app(scene.desk, hosts=["desk.example.org"])) as url:
-        reply = httpx.post(f"{url}/mcp", json=HELLO, headers=ACCEPT | {"host": host})
+        reply = httpx.post(
+            f"{url}/mcp", json=HELLO, headers=ACCEPT | {"host": host}, timeout=PATIENT_S
+        )
     assert reply.status_code == status
 
 
@@ -187,8 +190,8 @@ def test_environment_says_which_tools_are_shown(
 def test_large_body_is_refused_and_the_host_goes_on(replicas: tuple[Scene, str, str]) -> None:
     _, url, _ = replicas
     big = HELLO | {"padding": "x" * 2_000_000}
-    assert httpx.post(url, json=big, headers=ACCEPT).status_code == 413
-    assert httpx.get(url.replace("/mcp", "/healthz")).json() == {"status": "ok"}
+    assert httpx.post(url, json=big, headers=ACCEPT, timeout=PATIENT_S).status_code == 413
+    assert httpx.get(url.replace("/mcp", "/healthz"), timeout=PATIENT_S).json() == {"status": "ok"}
 
 
 class Tokens:
@@ -213,7 +216,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scene, st
 def as_bearer(url: str, token: str, tool: str, arguments: dict[str, Any], person: Person) -> Any:
     async def work() -> Any:
         headers = {"authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(headers=headers) as http:
+        async with httpx.AsyncClient(headers=headers, timeout=PATIENT_S) as http:
             transport = streamable_http_client(f"{url}/mcp", http_client=http)
             async with Client(transport, elicitation_callback=person, mode=MODERN) as client:
                 return await client.call_tool(tool, arguments)
@@ -227,7 +230,7 @@ def test_without_a_good_token_it_is_401_and_says_where_to_get_one(
 ) -> None:
     _, url = closed
     headers = ACCEPT | ({"authorization": token} if token else {})
-    reply = httpx.post(f"{url}/mcp", json=HELLO, headers=headers)
+    reply = httpx.post(f"{url}/mcp", json=HELLO, headers=headers, timeout=PATIENT_S)
     assert reply.status_code == 401
     challenge = reply.headers["www-authenticate"]
     assert challenge.startswith("Bearer")
@@ -236,7 +239,7 @@ def test_without_a_good_token_it_is_401_and_says_where_to_get_one(
 
 def test_metadata_of_the_resource_is_public(closed: tuple[Scene, str]) -> None:
     _, url = closed
-    told = httpx.get(f"{url}{METADATA}").json()
+    told = httpx.get(f"{url}{METADATA}", timeout=PATIENT_S).json()
     assert told["resource"] == "https://desk.example.org/mcp"
     assert told["scopes_supported"] == ["read"]
 
@@ -256,7 +259,9 @@ def test_yes_under_another_token_is_refused(closed: tuple[Scene, str]) -> None:
     before = len(scene.sent())
 
     async def traded(token: str, **more: Any) -> Any:
-        async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http:
+        async with httpx.AsyncClient(
+            headers={"authorization": f"Bearer {token}"}, timeout=PATIENT_S
+        ) as http:
             transport = streamable_http_client(f"{url}/mcp", http_client=http)
             async with Client(transport, elicitation_callback=Person(), mode=MODERN) as client:
                 try:
@@ -287,7 +292,10 @@ def test_key_of_a_program_opens_the_whole_door(tmp_path: Path) -> None:
     verifier = McpTokens(door.access, "https://desk.example.org/mcp")
     app = an_app(scene.desk, guard=door.gate, verifier=verifier, url="https://desk.example.org")
     with served(protect(app, door.gate)) as url:
-        assert httpx.post(f"{url}/mcp", json=HELLO, headers=ACCEPT).status_code == 401
+        assert (
+            httpx.post(f"{url}/mcp", json=HELLO, headers=ACCEPT, timeout=PATIENT_S).status_code
+            == 401
+        )
         twice = json.dumps(HELLO).replace('"id": 1', '"id": 1, "id": 2')
         for body, status in ((json.dumps(HELLO), 200), (twice, 422), (twice[:-1], 400)):
             reply = httpx.post(
@@ -298,6 +306,7 @@ def test_key_of_a_program_opens_the_whole_door(tmp_path: Path) -> None:
                     "authorization": f"Bearer {key}",
                     "content-type": "application/json",
                 },
+                timeout=PATIENT_S,
             )
             assert reply.status_code == status
         facts(as_bearer(url, key, "execute_trade", BUY, Person()))

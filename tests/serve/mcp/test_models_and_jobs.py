@@ -1,7 +1,7 @@
 """Searches, trainings and clusters of models: what becomes a job, with which command, and what is answered at once."""
 
 import asyncio
-import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.desk.jobs import JobState
+from serve.mcp import long_work
 from serve.mcp.tools.strategies import grid_of
 from tests.serve.mcp.mcp_scene import MODERN, Person, Scene, called, code, connected, facts
 
@@ -120,22 +121,27 @@ def test_names_of_agents_are_those_of_the_ladder(scene: Scene) -> None:
     assert words == ["calm-one", "paper", "--reason=--passed all"]
 
 
-def test_job_that_takes_longer_is_answered_with_its_id_and_progress_meanwhile(scene: Scene) -> None:
+def test_job_that_takes_longer_is_answered_with_its_id_and_progress_meanwhile(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[Any] = []
+    now_s = 0.0
 
     async def heard(progress: float, total: float | None, message: str | None) -> None:
         told.append((progress, total, message))
 
     def slow_wait(job_id: str, timeout_s: float) -> Any:
-        time.sleep(min(timeout_s, 0.05))  # `Jobs.wait` blocks: that is what it is for
+        nonlocal now_s
+        now_s += timeout_s  # time passes while somebody waits, and at no other time
         return scene.jobs.get(job_id)
 
     async def work() -> Any:
         async with connected(scene.server(), mode=MODERN) as client:
             return await client.call_tool(
-                "list_agents", {"wait_seconds": 0.3}, progress_callback=heard
+                "list_agents", {"wait_seconds": 5}, progress_callback=heard
             )
 
+    monkeypatch.setattr(long_work, "time", SimpleNamespace(monotonic=lambda: now_s))
     scene.jobs.state, scene.jobs.progress = JobState.RUNNING, "\x1b[1m2 of 9"
     scene.jobs.wait = slow_wait  # type: ignore[method-assign]
     try:

@@ -34,6 +34,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return kept | {"HOME": str(folder), "TRADER_CLUSTER__STATE_DIR": str(folder / "state")} | more
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("mode", [MODERN, LEGACY])
 def test_whole_piece_of_work_with_a_real_backtest(tmp_path: Path, mode: str) -> None:
     person = Person()
@@ -49,7 +50,7 @@ def test_whole_piece_of_work_with_a_real_backtest(tmp_path: Path, mode: str) -> 
             assert facts(await client.call_tool("get_portfolio_status", {}))["source"] == "paper"
             asked = {
                 "strategy": "momentum", "symbol": "KO,JNJ", "start_date": "2014-01-01",
-                "end_date": "2016-12-31", "wait_seconds": 100,
+                "end_date": "2016-12-31", "wait_seconds": 120,
             }  # fmt: skip
             tested = facts(await client.call_tool("run_backtest", asked))
             assert tested["state"] == "done"
@@ -81,7 +82,7 @@ def said(folder: Path, lines: list[dict[str, Any]], *options: str, **more: str) 
         answers = [json.loads(program.stdout.readline()) for _ in range(wanted)]
         program.stdin.close()
         assert program.stdout.read() == ""
-        assert program.wait(30) == 0
+        assert program.wait(60) == 0
     return answers
 
 
@@ -124,7 +125,7 @@ def test_command_refuses_what_it_does_not_know(tmp_path: Path, option: tuple[str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         env=environment(tmp_path),
         check=False,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.serve.simulated_desk import SimulatedDesk
+from tests.serve.web.pages import FRAME_MS, load_frozen, settled, told
 from tests.serve.web.served import Served
 
 CHROMIUM = "/usr/bin/chromium"
@@ -37,7 +38,7 @@ def trading(tmp_path: Path) -> SimulatedDesk:
 def served(tmp_path: Path, trading: SimulatedDesk) -> Iterator[Served]:
     served = Served(tmp_path, trading)
     yield served
-    served.stop()
+    served.close()
 
 
 class Seen:
@@ -61,22 +62,31 @@ class Seen:
 def visit(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
     """Return a function that opens the page; at the end nobody else was asked, and nothing complained.
 
-    `page.may_complain` may be set to True where a test takes the server away.
+    It is live then, and every topic of the stream is drawn. With `is_frozen` its clock stands still from the
+    beginning. `page.may_complain` may be set to True where a test takes the server away.
     """
     seen, contexts = Seen(), []
 
-    def visit(*, path: str = "/", is_live: bool = True, **options: Any) -> Any:
+    def visit(
+        *, path: str = "/", is_live: bool = True, is_frozen: bool = False, **options: Any
+    ) -> Any:
         context = browser.new_context(**({"reduced_motion": "reduce"} | options))
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         page.seen = seen
         page.may_complain = False
         visit.page = page  # type: ignore[attr-defined]
         seen.watch(page)
-        page.goto(served.url + path)
+        if is_frozen:
+            load_frozen(page, served.url + path)
+            told(page)
+            page.clock.run_for(FRAME_MS)
+        else:
+            page.goto(served.url + path)
         if is_live:
             page.wait_for_selector("#link[data-value=live]")
+            settled(page)
         return page
 
     yield visit

@@ -47,8 +47,10 @@ class Served:
         self.trading = trading
         self._folder = folder
         self._guard = guard
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self._place = socket.socket()  # bound to the end: no other process gets the port meanwhile
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port = self._place.getsockname()[1]
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self.start()
@@ -72,6 +74,11 @@ class Served:
         """Go away at once, in the middle of every answer."""
         if self._server is not None and self._thread is not None:
             self._server.should_exit = self._server.force_exit = True
-            self._thread.join(20)
+            self._thread.join(60)
             assert not self._thread.is_alive(), "the server did not stop"
         self._server = None
+
+    def close(self) -> None:
+        """Go away for good."""
+        self.stop()
+        self._place.close()

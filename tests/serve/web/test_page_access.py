@@ -136,6 +136,7 @@ def test_landmarks_and_headings_say_where_one_is(visit: Visit) -> None:
 
 def test_everything_one_can_press_has_a_name_and_tables_have_headings(visit: Visit) -> None:
     page = visit()
+    page.wait_for_selector("#equity-chart .scatterlayer .trace")  # out of sight it is not drawn
     see_all(page)
     nameless = page.evaluate(
         "() => [...document.querySelectorAll('button, a, input, select, [tabindex=\"0\"], [role=img]')].filter(e => "
@@ -167,7 +168,7 @@ def test_the_skip_link_leads_past_the_header(visit: Visit) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("() => document.activeElement.getBoundingClientRect().left >= 0")
     page.keyboard.press("Enter")
-    assert page.evaluate("() => document.activeElement.id") == "main"
+    page.wait_for_function("() => document.activeElement.id === 'main'")
 
 
 def test_the_focus_can_be_seen_and_never_gets_stuck(visit: Visit) -> None:

@@ -8,6 +8,7 @@ import pytest
 from serve.desk.portfolio import portfolio_of
 from serve.desk.principal import ALL, Principal
 from tests.serve.simulated_desk import SimulatedDesk
+from tests.serve.web.pages import DELIBERATE_MS, arm, press_twice
 from tests.serve.web.served import Served
 from trading.errors import PermissionMissing
 
@@ -21,25 +22,32 @@ def state(trading: SimulatedDesk) -> tuple[str, bool]:
     return portfolio.trading_state, portfolio.is_killed
 
 
-def press_twice(page: Any, selector: str) -> None:
-    """Press, wait until the second press counts, press again."""
-    page.click(selector)
-    page.wait_for_selector(f"{selector}[data-armed=ready]")
-    page.click(selector)
+def acted_on(served: Served) -> tuple[str, str]:
+    """Return the newest action on trading and its outcome; a panel that forecasts is in the trail too."""
+    facts = served.desk.audit.read()
+    newest = next(each for each in facts if each.action.startswith("POST /v1/trading"))
+    return newest.action, newest.outcome
+
+
+def expect_said(page: Any, selector: str, words: str) -> None:
+    page.wait_for_function(
+        "([selector, words]) => document.querySelector(selector).textContent.includes(words)",
+        arg=[selector, words],
+    )
 
 
 def test_pause_asks_twice_and_resume_too(
     visit: Visit, trading: SimulatedDesk, served: Served
 ) -> None:
-    page = visit()
-    page.click("#pause")
-    page.wait_for_selector("#pause[data-armed=ready]")
+    page = visit(is_frozen=True)
+    arm(page, "#pause")
     assert "only orders that make a position smaller leave" in page.text_content("#armed")
     assert state(trading) == ("ACTIVE", False)
     page.click("#pause")
+    page.clock.resume()
     page.wait_for_selector("#trading-state[data-value=REDUCING]")
     assert state(trading) == ("REDUCING", False)
-    assert served.desk.audit.read(1)[0].action == "POST /v1/trading/pause"
+    assert acted_on(served) == ("POST /v1/trading/pause", "OK")
     page.wait_for_function("() => document.getElementById('pause').textContent === 'Resume'")
     press_twice(page, "#pause")
     page.wait_for_selector("#trading-state[data-value=ACTIVE]")
@@ -49,13 +57,8 @@ def test_pause_asks_twice_and_resume_too(
 def test_a_press_that_is_not_repeated_in_time_does_nothing(
     visit: Visit, trading: SimulatedDesk
 ) -> None:
-    page = visit(is_live=False)
-    page.clock.install()
-    page.reload()
-    page.clock.resume()
-    page.wait_for_selector("#link[data-value=live]")
-    page.click("#pause")
-    page.wait_for_selector("#pause[data-armed=ready]")
+    page = visit(is_frozen=True)
+    arm(page, "#pause")
     page.clock.fast_forward(5_000)
     page.wait_for_selector("#pause:not([data-armed])")
     assert page.text_content("#pause") == "Pause"
@@ -66,14 +69,15 @@ def test_a_press_that_is_not_repeated_in_time_does_nothing(
 
 
 def test_a_double_click_is_one_press(visit: Visit, trading: SimulatedDesk) -> None:
-    page = visit()
+    page = visit(is_frozen=True)  # however long the second press takes, it comes at once
     page.dblclick("#pause")
+    page.clock.run_for(DELIBERATE_MS)
     page.wait_for_selector("#pause[data-armed=ready]")
     assert state(trading) == ("ACTIVE", False)
 
 
 def test_escape_takes_the_first_press_back(visit: Visit, trading: SimulatedDesk) -> None:
-    page = visit()
+    page = visit(is_frozen=True)  # so that it is the key that ends it, and not its time
     page.click("#pause")
     page.wait_for_selector("#pause[data-armed]")
     page.keyboard.press("Escape")
@@ -84,25 +88,24 @@ def test_escape_takes_the_first_press_back(visit: Visit, trading: SimulatedDesk)
 def test_the_kill_switch_latches_after_a_reason_and_two_presses(
     visit: Visit, trading: SimulatedDesk, served: Served
 ) -> None:
-    page = visit()
+    page = visit(is_frozen=True)
     page.click("#kill")
     page.click("#kill-go")  # no reason yet
     assert page.get_attribute("#kill-go", "data-armed") is None
     page.fill("#kill-reason", "wrong prices")
-    page.click("#kill-go")
-    page.wait_for_selector("#kill-go[data-armed=ready]")
+    arm(page, "#kill-go")
     accounts = portfolio_of(trading.snapshot()).accounts
     assert accounts[0].account in page.text_content("#kill-armed")
     assert "left open" in page.text_content("#kill-armed")
     assert "working order" in page.text_content("#kill-armed")
     assert state(trading)[1] is False
     page.click("#kill-go")
-    page.wait_for_selector("#banner[data-state=killed]", timeout=30_000)
+    page.clock.resume()
+    page.wait_for_selector("#banner[data-state=killed]")
     assert state(trading)[1] is True
     assert "wrong prices" in trading.snapshot().machines["risk:SIM"]["kill_switch"]
-    assert "cancelled" in page.text_content("#kill-armed")
-    audited = served.desk.audit.read(1)[0]
-    assert (audited.action, audited.outcome) == ("POST /v1/trading/kill", "OK")
+    expect_said(page, "#kill-armed", "cancelled")  # the stream may be quicker than the answer
+    assert acted_on(served) == ("POST /v1/trading/kill", "OK")
 
 
 def test_flatten_closes_every_position_and_says_so_before(
@@ -110,18 +113,19 @@ def test_flatten_closes_every_position_and_says_so_before(
 ) -> None:
     while not portfolio_of(trading.snapshot()).positions:
         trading.advance(1)
-    page = visit()
+    page = visit(is_frozen=True)
     page.wait_for_selector("#positions-table tbody tr")
     page.click("#kill")
     page.fill("#kill-reason", "storm")
     page.check("#kill-flatten")
     count = len(portfolio_of(trading.snapshot()).positions)
-    page.click("#kill-go")
-    page.wait_for_selector("#kill-go[data-armed=ready]")
+    arm(page, "#kill-go")
     assert f"{count} position" in page.text_content("#kill-armed")
     assert "closed at the market" in page.text_content("#kill-armed")
     page.click("#kill-go")
-    page.wait_for_selector("#banner[data-state=killed]", timeout=30_000)
+    page.clock.resume()
+    page.wait_for_selector("#banner[data-state=killed]")
+    expect_said(page, "#kill-armed", "The kill switch is on.")
     trading.advance(2)
     assert portfolio_of(trading.snapshot()).positions == []
 
@@ -129,11 +133,10 @@ def test_flatten_closes_every_position_and_says_so_before(
 def test_what_would_happen_changes_so_the_first_press_counts_no_more(
     visit: Visit, trading: SimulatedDesk
 ) -> None:
-    page = visit()
+    page = visit(is_frozen=True)
     page.click("#kill")
     page.fill("#kill-reason", "storm")
-    page.click("#kill-go")
-    page.wait_for_selector("#kill-go[data-armed=ready]")
+    arm(page, "#kill-go")
     page.check("#kill-flatten")
     page.wait_for_selector("#kill-go:not([data-armed])")
     page.click("#kill-go")
@@ -174,7 +177,7 @@ def test_a_refusal_is_told_and_nothing_happened(
 def test_the_keyboard_alone_reaches_and_throws_the_kill_switch(
     visit: Visit, trading: SimulatedDesk
 ) -> None:
-    page = visit()
+    page = visit(is_frozen=True)
     focused = "document.activeElement.id || document.activeElement.className"
     reached = []
     for _ in range(4):
@@ -190,19 +193,22 @@ def test_the_keyboard_alone_reaches_and_throws_the_kill_switch(
     page.keyboard.press("Tab")
     assert page.evaluate(focused) == "kill-go"
     page.keyboard.press("Enter")
+    page.clock.run_for(DELIBERATE_MS)
     page.wait_for_selector("#kill-go[data-armed=ready]")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#banner[data-state=killed]", timeout=30_000)
+    page.clock.resume()
+    page.wait_for_selector("#banner[data-state=killed]")
     assert state(trading)[1] is True
     page.keyboard.press("Escape")
     assert page.evaluate(focused) == "kill"
 
 
 def test_enter_in_the_reason_is_the_first_step_only(visit: Visit, trading: SimulatedDesk) -> None:
-    page = visit()
+    page = visit(is_frozen=True)
     page.click("#kill")
     page.fill("#kill-reason", "storm")
     page.keyboard.press("Enter")
+    page.clock.run_for(DELIBERATE_MS)
     page.wait_for_selector("#kill-go[data-armed=ready]")
     assert page.is_visible("#kill-dialog")
     assert state(trading)[1] is False

@@ -165,6 +165,22 @@ def test_a_forecast_of_some_bars_ago_stands_beside_what_happened(visit: Visit) -
     assert len(page.evaluate("fan.ahead")) == horizon
 
 
+def test_what_is_chosen_while_a_panel_asks_is_asked_for_when_it_is_over(visit: Visit) -> None:
+    page = visit()
+    held: list[Any] = []
+    page.route("**/v1/forecast", lambda route: held.append(route))
+    page.locator("#fan").scroll_into_view_if_needed()
+    while not held:
+        page.wait_for_timeout(20)
+    page.select_option("#fan-symbol", "KO")
+    page.unroute("**/v1/forecast")
+    held[0].continue_()
+    page.wait_for_function(
+        "() => fan?.symbol === 'KO'", timeout=20_000
+    )  # the panel asks every 30 s
+
+
+@pytest.mark.timeout(300)
 def test_a_backtest_is_started_and_its_figures_are_shown(visit: Visit, served: Served) -> None:
     page = visit()
     page.locator("#backtests").scroll_into_view_if_needed()
@@ -176,7 +192,7 @@ def test_a_backtest_is_started_and_its_figures_are_shown(visit: Visit, served: S
     page.click("#backtest-form button")
     page.wait_for_selector("#jobs-table .link")
     page.click("#jobs-table .link")
-    page.wait_for_selector("#metrics-table tbody tr", timeout=90_000)
+    page.wait_for_selector("#metrics-table tbody tr", timeout=240_000)
     job = served.desk.jobs.get(served.desk.jobs.list(1)[0].id)
     names = [run["strategy"] for run in job.result]
     assert [row[0] for row in texts(page, "metrics")] == names
