@@ -168,16 +168,23 @@ def test_a_forecast_of_some_bars_ago_stands_beside_what_happened(visit: Visit) -
 def test_what_is_chosen_while_a_panel_asks_is_asked_for_when_it_is_over(visit: Visit) -> None:
     page = visit()
     held: list[Any] = []
-    page.route("**/v1/forecast", lambda route: held.append(route))
+
+    def hold_the_first(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
     page.locator("#fan").scroll_into_view_if_needed()
+    page.wait_for_selector("#fan-chart .scatterlayer .trace")
+    page.route("**/v1/forecast", hold_the_first)
+    page.select_option("#fan-back", "0")
     while not held:
         page.wait_for_timeout(20)
     page.select_option("#fan-symbol", "KO")
-    page.unroute("**/v1/forecast")
     held[0].continue_()
-    page.wait_for_function(
-        "() => fan?.symbol === 'KO'", timeout=20_000
-    )  # the panel asks every 30 s
+    # Else the panel asks again only after 30 s.
+    page.wait_for_function("() => fan?.symbol === 'KO'", timeout=20_000)
 
 
 @pytest.mark.timeout(300)
