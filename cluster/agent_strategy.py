@@ -14,6 +14,7 @@ from cluster.client import namespace_of
 from cluster.config import Config
 from cluster.sandboxes import SandboxChoice, choice_of, opener
 from sandboxes.errors import KILLS, SandboxError, SandboxRefused
+from sandboxes.limits import Limits
 from sandboxes.patience import PatientStrategy
 from sandboxes.strategy import SandboxedStrategy, source_named
 from trading.errors import ConfigError, JournalUnavailable
@@ -64,6 +65,7 @@ class AgentStrategy:
                 self._source,
                 msgspec.json.decode(parameters),
                 opener(wanted, name),
+                Limits(call_timeout_s=wanted.call_timeout_s),
                 template=template,
             )
         )

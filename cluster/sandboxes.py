@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from cluster.config import Config
 from sandboxes.errors import SandboxRefused
@@ -42,6 +43,8 @@ class SandboxChoice(msgspec.Struct, frozen=True, kw_only=True):
         Written on every sandbox at E2B.
     pools : str
         Namespace of Ray whose pools give the sandboxes; empty for those of the own process.
+    call_timeout_s : float
+        How long a strategy that trades may take for a decision.
     """
 
     home: str
@@ -49,6 +52,7 @@ class SandboxChoice(msgspec.Struct, frozen=True, kw_only=True):
     pools: str = ""
     backend: Literal["auto", "e2b", "local"] = "auto"
     least_rung: str = "L2"
+    call_timeout_s: float = Limits().call_timeout_s
 
 
 def choice_of(config: Config, backend: str = "", least_rung: str = "") -> SandboxChoice:
@@ -67,6 +71,7 @@ def choice_of(config: Config, backend: str = "", least_rung: str = "") -> Sandbo
         cluster=config.cluster.name,
         backend=backend,  # type: ignore[arg-type]  # checked above
         least_rung=least_rung or config.sandbox.least_rung,
+        call_timeout_s=config.sandbox.call_timeout_s,
     )
 
 
@@ -149,7 +154,7 @@ def open_worker(choice: SandboxChoice, candidate: Candidate) -> Iterator[Worker]
         candidate.source,
         candidate.parameters,
         functools.partial(open_backend, choice),
-        EXAMINED,
+        replace(EXAMINED, call_timeout_s=max(EXAMINED.call_timeout_s, choice.call_timeout_s)),
         candidate.template,
         restarts=0,
     )

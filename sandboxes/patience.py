@@ -1,7 +1,7 @@
 """A strategy that is waited for, but not for ever: who trades must not stand still while a sandbox is made."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic
 
 from sandboxes.errors import (
@@ -90,8 +90,8 @@ class PatientStrategy:
     def _taken(self, deadline: float) -> FloatArray:
         assert self._asked is not None
         asked = self._asked
-        try:
-            return asked.result(max(0.0, deadline - self._clock()))
-        finally:
-            if asked.done():
-                self._asked = None
+        wait([asked], max(0.0, deadline - self._clock()))
+        if not asked.done():  # asked once: what comes from here on is found the next time
+            raise TimeoutError
+        self._asked = None
+        return asked.result()

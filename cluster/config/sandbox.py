@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from cluster.config.sections import Count, Name, Section
+from sandboxes.limits import Limits
 from sandboxes.pool.settings import PoolSettings, QuarantineRules, Quota, Warm
 
 
@@ -26,6 +27,12 @@ class SandboxConfig(Section):
     )
     warm: dict[Name, Count] = Field(
         default={"polars": 1}, description="Sandboxes kept ready: template -> how many."
+    )
+    call_timeout_s: float = Field(
+        default=Limits().call_timeout_s,
+        gt=0,
+        le=60,
+        description="How long a strategy of an agent may take for a decision; one that takes longer is killed.",
     )
     wait_s: float = Field(default=30.0, gt=0, description="How long one may wait for a sandbox.")
     queue: Count = Field(default=1000, description="How many of one owner may wait.")
@@ -54,10 +61,13 @@ class SandboxConfig(Section):
 
 def pool_settings(config: SandboxConfig, namespace: str, sandbox_dir: Path) -> PoolSettings:
     """Return what the pools of a cluster are told."""
+    limits = Limits(call_timeout_s=config.call_timeout_s)
     return PoolSettings(
         namespace=namespace,
         ledger=sandbox_dir / "pools",
-        warm=tuple(Warm(template=name, count=count) for name, count in config.warm.items()),
+        warm=tuple(
+            Warm(template=name, count=count, limits=limits) for name, count in config.warm.items()
+        ),
         quota=Quota(
             runs=config.quota_runs,
             cpu_s=config.quota_cpu_s,

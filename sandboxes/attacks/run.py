@@ -30,7 +30,9 @@ BOUNDS: dict[str, Any] = {
     "flood_blocks": 256,
 }
 """How far a payload goes when nothing stops it: no harm to the machine even then."""
-LIMITS = Limits(memory_bytes=MEMORY_BYTES, call_timeout_s=0.5, cpu_s=60)
+LIMITS = Limits(memory_bytes=MEMORY_BYTES, call_timeout_s=10.0, cpu_s=60)
+SPIN_S = 0.5
+"""For an answer that never comes; those that come have `call_timeout_s`, on a busy machine too."""
 BARS = 60
 WORDS = 120
 GONE_WITHIN_S = 5.0
@@ -156,14 +158,20 @@ class Outcome(NamedTuple):
 
 
 async def _outcome(
-    backend: SandboxBackend, text: str, calls: int = 1, **parameters: object
+    backend: SandboxBackend,
+    text: str,
+    calls: int = 1,
+    last_s: float | None = None,
+    **parameters: object,
 ) -> Outcome:
+    """Load a strategy and ask it; the last answer may take `last_s`, if given, each other what the limits say."""
     sandbox = await backend.create("base", LIMITS)
     weights: Any = None
     try:
         await sandbox.load(source_of("attack.py", text), parameters)
         for count in range(calls):
-            weights = await sandbox.targets(some_bars(BARS + count))
+            timeout_s = last_s if count == calls - 1 else None
+            weights = await sandbox.targets(some_bars(BARS + count), timeout_s)
     except SandboxError as error:
         return Outcome(error.code, str(error).partition("\n")[0][:WORDS], weights)
     finally:
@@ -211,7 +219,7 @@ async def _patched(backend: SandboxBackend, ground: Planted) -> Judged:
 
 
 async def _spin(backend: SandboxBackend, ground: Planted) -> Judged:
-    outcome = await _outcome(backend, hostile.SPIN, calls=4)
+    outcome = await _outcome(backend, hostile.SPIN, calls=4, last_s=SPIN_S)
     good = outcome.weights is not None and len(outcome.weights) == BARS + 2
     is_killed = outcome.code == "SANDBOX_TIMEOUT" and good
     wrong = "" if is_killed else f"the spin gave {outcome.code or 'weights'}"

@@ -161,7 +161,7 @@ def test_when_threads_put_and_take_at_once_nothing_is_missing():
     thread.start()
     taken = []
     while not (done.is_set() and not buffer.is_waiting):
-        assert woken.wait(10)
+        assert woken.wait(60)
         woken.clear()
         taken += buffer.take()
     thread.join()

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from actors import forecast_sessions
 from actors.blueprint import Blueprint, ForecastPlan, ReplayPlan, build
 from actors.forecast_calls import ForecastPort, ask_model
 from actors.forecast_sessions import ForecastSessions, port_of
@@ -219,7 +220,10 @@ def a_report(*alerts: str) -> MonitorReport:
     )
 
 
-def test_host_puts_reports_down_in_their_order_before_it_closes(registry: ModelRegistry) -> None:
+def test_host_puts_reports_down_in_their_order_before_it_closes(
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecast_sessions, "CLOSE_TIMEOUT_S", 60.0)  # of a disk that is busy
     arrived: SimpleQueue[Command] = SimpleQueue()
     sessions = ForecastSessions(a_blueprint(registry), (SOURCE,))
     sessions.start(arrived.put)
@@ -249,7 +253,7 @@ def test_report_that_cannot_be_put_down_comes_back_with_its_reason(
     sessions.start(arrived.put)
     try:
         sessions.report(SOURCE, ReportModel(reference, a_report()))
-        command = arrived.get(timeout=20)
+        command = arrived.get(timeout=60)
     finally:
         sessions.close()
     assert command.to == SOURCE

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,7 @@ from cluster.cli.folders import with_fresh_folder
 from cluster.config import Config, load_config
 from cluster.config.model import StrategyConfig
 from sandboxes.errors import SandboxRefused, SandboxTimeout, StrategyFailed
-from sandboxes.limits import Limits
-from sandboxes.strategy import SandboxedStrategy, source_named
+from sandboxes.strategy import source_named
 from tests.cluster.sandboxed_commands import STRATEGY
 from tests.sandboxes.local.home import any_backend
 from tests.trading.ladder.story import ALL_PASSED, NAME, SUBMITTED, moved
@@ -48,11 +46,10 @@ VERDICTS = tuple(
 @pytest.fixture
 def config(home: object, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setattr(agent_strategy, "opener", lambda *_: any_backend)
-    # What is not about time must not end because the machine is busy.
-    patient = partial(SandboxedStrategy, limits=Limits(call_timeout_s=60.0))
-    monkeypatch.setattr(agent_strategy, "SandboxedStrategy", patient)
     own = {NAME: StrategyConfig(kind="agent", capital=Decimal("0.5"))}
-    return load_config(None, {}).model_copy(update={"strategies": own})
+    # What is not about time must not end because the machine is busy.
+    patient = {"sandbox": {"call_timeout_s": 60.0}}
+    return load_config(None, patient).model_copy(update={"strategies": own})
 
 
 @pytest.fixture
@@ -170,7 +167,7 @@ def test_configuration_without_agents_is_left_alone(home: object) -> None:
 
 
 def test_kill_in_the_cluster_is_told_to_the_ladder_and_an_exception_is_not(
-    ladder: AgentLadder, config: Config, monkeypatch: pytest.MonkeyPatch
+    ladder: AgentLadder, config: Config
 ) -> None:
     text = "LOOKBACK = 1\ndef targets(bars, n):\n    while n or 1 / 0:\n        pass\n"
     sha256 = source_named("", text).sha256
@@ -180,9 +177,9 @@ def test_kill_in_the_cluster_is_told_to_the_ladder_and_an_exception_is_not(
         asked(started(config), prices(3).bars)
     assert ladder.record(NAME).kills == ()
 
-    monkeypatch.setattr(agent_strategy, "SandboxedStrategy", SandboxedStrategy)
     put(ladder, replace(raises, parameters='{"n":1}'), moved(Standing.PAPER))
-    strategy = started(config)
+    hasty = config.sandbox.model_copy(update={"call_timeout_s": 0.25})
+    strategy = started(config.model_copy(update={"sandbox": hasty}))
     for _ in range(3):
         with pytest.raises(SandboxTimeout):
             asked(strategy, prices(3).bars)

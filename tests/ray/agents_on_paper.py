@@ -27,6 +27,9 @@ ROOMY = {
 }
 """Limits of risk that keep nobody out and place no stops: every order is one that a strategy wanted."""
 
+UNHURRIED = {"call_timeout_s": 5.0}
+"""[sandbox]: a machine that stalls for a moment kills nobody."""
+
 
 def cluster_section(folder: Path) -> dict[str, Any]:
     """Return [cluster] with a ladder and a secret that are there before the cluster is."""

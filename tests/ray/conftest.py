@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from cluster import launch, ray_runtime
+from cluster import client, launch, ray_runtime
 from cluster.client import RayClusterView
 from cluster.config import Config, load_config
+from cluster.desk import order_desk, trading_state
 from serve.desk.view import ClusterSnapshot
 
-WAIT_S = 60.0
+WAIT_S = 120.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -38,22 +40,43 @@ class Cluster:
         return self.view.snapshot()
 
     def wait(self, condition: Callable[[ClusterSnapshot], Any], what: str) -> ClusterSnapshot:
-        """Look until `condition` holds; fail after a minute, saying what was awaited."""
+        """Look until `condition` holds; fail after two minutes, saying what was awaited."""
         deadline = time.monotonic() + WAIT_S
         while True:
             snapshot = self.snapshot()
             if condition(snapshot):
                 return snapshot
             if time.monotonic() > deadline:
-                raise AssertionError(f"waited {WAIT_S:.0f} s for: {what}\n{snapshot.actors}")
+                raise AssertionError(
+                    f"waited {WAIT_S:.0f} s for: {what}\n{snapshot.actors}\n{snapshot.check}"
+                )
             time.sleep(0.05)
 
     def finish(self) -> ClusterSnapshot:
-        return self.wait(lambda s: s.finished and s.check is not None, "the end of the replay")
+        """Return the end of the replay, once the books agree: its last fills may be late."""
+        return self.wait(
+            lambda s: s.finished and s.check and s.check.is_clean, "books that agree at the end"
+        )
 
     def pid_of(self, host: str) -> int:
         found = self.wait(lambda s: any(a.name == host and a.alive for a in s.actors), host)
         return next(actor.pid for actor in found.actors if actor.name == host)
+
+    def successor(self, host: str, old: int) -> None:
+        """Wait until another process than `old` runs this host."""
+        self.wait(
+            lambda s: any(a.name == host and a.alive and a.pid != old for a in s.actors),
+            f"the successor of {host}",
+        )
+
+
+@pytest.fixture
+def patient_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A front desk that waits for answers as long as a busy machine may take for them."""
+    monkeypatch.setattr(order_desk, "ANSWER_S", PATIENCE_S)
+    monkeypatch.setattr(order_desk, "FILL_S", PATIENCE_S)
+    monkeypatch.setattr(trading_state, "IN_FORCE_S", PATIENCE_S)
+    monkeypatch.setattr(client, "KILL_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture

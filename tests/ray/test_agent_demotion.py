@@ -8,7 +8,14 @@ import pytest
 
 from actors.journal.open import open_journal
 from cluster.agent_results import NOTHING
-from tests.ray.agents_on_paper import ROOMY, cluster_section, ladder_in, put_on_paper, settled
+from tests.ray.agents_on_paper import (
+    ROOMY,
+    UNHURRIED,
+    cluster_section,
+    ladder_in,
+    put_on_paper,
+    settled,
+)
 from trading.codec import decode
 from trading.events import LimitChanged
 from trading.identifiers import StreamName
@@ -54,6 +61,7 @@ def test_strategy_that_loses_its_budget_goes_down_while_the_cluster_runs(
         data={"days": 150, "pace_slices_per_s": 8.0},
         exchange={"fee_bps": "100"},
         risk=ROOMY,
+        sandbox=UNHURRIED,
         strategies={
             "momentum": {"kind": "momentum", "capital": 0.1},
             NAME: {"kind": "agent", "capital": 0.2},

@@ -15,8 +15,16 @@ from actors.feeds.sources import load_prices
 from cluster.client import namespace_of
 from sandboxes.attacks.hostile import HONEST
 from sandboxes.local.survivors import survivors
-from tests.ray.agents_on_paper import ROOMY, cluster_section, put_on_paper, settled
-from tests.ray.test_sandbox_pool import GONE_WITHIN_S, ROOT, described, none_left, offering, wait
+from tests.ray.agents_on_paper import ROOMY, UNHURRIED, cluster_section, put_on_paper, settled
+from tests.ray.test_sandbox_pool import (
+    GONE_WITHIN_S,
+    ROOT,
+    described,
+    none_left,
+    offering,
+    steady,
+    wait,
+)
 
 __all__ = ["offering"]
 Cluster = Any
@@ -35,14 +43,15 @@ import sys, time
 from pathlib import Path
 from cluster import launch
 from cluster.config import load_config
-from tests.ray.agents_on_paper import cluster_section, put_on_paper
-from tests.ray.test_agents_in_pools import DAYS, NAME, SLOW, STRATEGIES, view_in
 from sandboxes.attacks.hostile import HONEST
+from tests.ray.agents_on_paper import UNHURRIED, cluster_section, put_on_paper
+from tests.ray.test_agents_in_pools import DAYS, NAME, SLOW, STRATEGIES, view_in
 
 folder = Path(sys.argv[1])
 put_on_paper(folder, NAME, HONEST, days=DAYS)
 about = {"name": "killed", "state_dir": str(folder), "dashboard": False, **cluster_section(folder)}
-view = launch.start(load_config(None, {"cluster": about, "data": SLOW, "strategies": STRATEGIES}))
+sections = {"cluster": about, "data": SLOW, "strategies": STRATEGIES, "sandbox": UNHURRIED}
+view = launch.start(load_config(None, sections))
 while not view_in(snapshot := view.snapshot())["targets"]:
     time.sleep(0.1)
 print(*(actor.pid for actor in snapshot.actors if actor.name == f"guest-{NAME}"), flush=True)
@@ -50,7 +59,7 @@ time.sleep(600)
 """
 
 
-def trading(make_cluster: Callable[..., Cluster], folder: Path, **sections: Any) -> Cluster:
+def trading(make_cluster: Callable[..., Cluster], folder: Path, **sandbox: Any) -> Cluster:
     """Return a cluster in which a strategy of an agent has decided something."""
     put_on_paper(folder, NAME, HONEST, days=DAYS)
     cluster: Cluster = make_cluster(
@@ -58,7 +67,7 @@ def trading(make_cluster: Callable[..., Cluster], folder: Path, **sections: Any)
         data=SLOW,
         risk=ROOMY,
         strategies=STRATEGIES,
-        **sections,
+        sandbox=UNHURRIED | sandbox,
     )
     cluster.wait(lambda s: view_in(s)["targets"], "weights of the agent's strategy")
     return cluster
@@ -103,22 +112,15 @@ def holders(pool: Any) -> Mapping[str, int]:
         return {}
 
 
-def successor(cluster: Cluster, name: str, old: int) -> None:
-    cluster.wait(
-        lambda s: any(a.name == name and a.alive and a.pid != old for a in s.actors),
-        f"the successor of {name}",
-    )
-
-
 def test_strategy_borrows_from_the_pool_and_outlives_its_end(
     offering: Any, make_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
     from sandboxes.pool.actor import find_pools
 
-    cluster = trading(make_cluster, tmp_path, sandbox={"places": 2, "warm": {"base": 1}})
+    cluster = trading(make_cluster, tmp_path, places=2, warm={"base": 1})
     (pool,) = find_pools(namespace_of(cluster.config)).actors.values()
-    old, state = described(pool)
-    assert state.holders == {NAME: 1}
+    old = steady(pool)
+    assert described(pool)[1].holders == {NAME: 1}
     assert survivors(str(old))
     assert survivors(str(cluster.pid_of(f"guest-{NAME}"))) == []
 
@@ -140,7 +142,7 @@ def test_sandbox_goes_with_its_host_and_stays_when_the_supervisor_is_killed(
 
     os.kill(supervisor, signal.SIGKILL)
 
-    successor(cluster, "supervisor", supervisor)
+    cluster.successor("supervisor", supervisor)
     decides_on(cluster)
     assert cluster.pid_of(f"guest-{NAME}") == guest
     assert survivors(str(guest)) == before
@@ -148,7 +150,7 @@ def test_sandbox_goes_with_its_host_and_stays_when_the_supervisor_is_killed(
     os.kill(guest, signal.SIGKILL)
 
     wait(lambda: not survivors(str(guest)), "the end of its sandbox", GONE_WITHIN_S)
-    successor(cluster, f"guest-{NAME}", guest)
+    cluster.successor(f"guest-{NAME}", guest)
     finished_as_undisturbed(cluster)
 
 

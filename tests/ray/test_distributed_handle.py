@@ -18,6 +18,7 @@ from trading.forecasting.prediction import LEVELS
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 
 HORIZON = 2
+DEADLINE_S = 60.0
 FLAT = History("FLAT", np.arange(1, 11, dtype=np.int64), np.full(10, 100.0) + np.arange(10))
 SHORT = History("SHORT", FLAT.ts[:2], FLAT.close[:2])
 
@@ -25,12 +26,20 @@ SHORT = History("SHORT", FLAT.ts[:2], FLAT.close[:2])
 class Answering:
     """A deployment; its model is the drift per level."""
 
+    def __init__(self) -> None:
+        self._held = 0
+
+    async def held(self) -> int:
+        """Return how many questions were taken that nobody answers."""
+        return self._held
+
     async def forecast(self, question: Question) -> Forecast:
         if question.model == "nobody":
             raise ModelUnknown("There is no model 'nobody'.")
         if question.model == "nan":
             raise ForecastInvalid("Model nan answered NaN.")
         if question.model == "never":
+            self._held += 1
             await asyncio.Event().wait()
         close = question.close or []
         if len(close) < 5:
@@ -98,15 +107,43 @@ def test_replicas_of_serve_answer_as_members(handle: Any) -> None:
     ]
 
 
+class HastyLoop(asyncio.SelectorEventLoop):
+    """Its clock can be put forward: a deadline of a minute passes when the test says so, not before."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+
 def test_replica_that_never_answers_is_late(handle: Any) -> None:
-    ask = asked_by_handle(handle)
+    served = asked_by_handle(handle)
+    loop = HastyLoop()
+    passing: list[asyncio.Task[None]] = []
+
+    async def ask(question: Question) -> Forecast:
+        """Let the deadline pass as soon as one has answered and the other holds its question."""
+        answer = await served(question)
+        while not await handle.held.remote():  # noqa: ASYNC110  another process holds it
+            await asyncio.sleep(0.02)
+        passing.append(asyncio.create_task(pass_deadline()))
+        return answer
+
+    async def pass_deadline() -> None:
+        for _ in range(100):  # turns of the loop; the one that answered needs a few to be through
+            await asyncio.sleep(0)
+        loop.ahead_s = DEADLINE_S
+
     members = [
         Member("quick", (ServedModel(ask, "0.001"),)),
         Member("never", (ServedModel(ask, "never"),)),
     ]
-    found = asyncio.run(predict_distributed([FLAT], members, HORIZON, deadline_ms=3_000.0))
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        found = runner.run(
+            predict_distributed([FLAT], members, HORIZON, deadline_ms=DEADLINE_S * 1000.0)
+        )
     assert [(each.member, each.state) for each in found.members] == [
         ("quick", "ok"),
         ("never", "late"),
     ]
-    assert found.members[1].latency_ms >= 3_000.0
+    assert found.members[1].latency_ms >= DEADLINE_S * 1000.0

@@ -10,7 +10,14 @@ import pytest
 from actors.journal.open import open_journal
 from sandboxes.attacks.hostile import TURNCOAT
 from sandboxes.local.survivors import survivors
-from tests.ray.agents_on_paper import ROOMY, cluster_section, ladder_in, put_on_paper, settled
+from tests.ray.agents_on_paper import (
+    ROOMY,
+    UNHURRIED,
+    cluster_section,
+    ladder_in,
+    put_on_paper,
+    settled,
+)
 from trading.codec import decode
 from trading.commands import SubmitOrder
 from trading.events import AgentSandboxKilled, OrderSubmitted
@@ -92,7 +99,11 @@ def test_hostile_strategies_harm_only_themselves(
     for name, (how, _, _) in HOSTILE.items():
         put_on_paper(tmp_path, name, TURNCOAT, after=GOOD_BARS, how=how)
     cluster = make_cluster(
-        cluster=cluster_section(tmp_path), data=DATA, risk=ROOMY, strategies=ROOM | tables()
+        cluster=cluster_section(tmp_path),
+        data=DATA,
+        risk=ROOMY,
+        sandbox=UNHURRIED,
+        strategies=ROOM | tables(),
     )
     hosts = {name: cluster.pid_of(f"guest-{name}") for name in HOSTILE}
     snapshot = finish(cluster)

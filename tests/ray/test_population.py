@@ -2,6 +2,8 @@
 
 import json
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ SPACE = {"rate": Span(0.01, 1.0, is_log=True), "side": Choice((-1, 1))}
 
 
 def make_member(home: Path) -> Any:
-    """Return a trainable that climbs by `rate` an iteration; it notes every step, and fails at the 5th if told."""
+    """Return a trainable that climbs by `rate` an iteration; it notes every step, and fails at the 5th if told.
+
+    Until the fault, members wait for each other: one that starts late would have nobody to learn from.
+    """
 
     def member(config: dict[str, Any]) -> None:
         from ray import tune as ray_tune
@@ -34,6 +39,7 @@ def make_member(home: Path) -> Any:
             with (home / "steps").open("a") as file:
                 file.write(f"{state['step']} {config['rate']} {config['side']}\n")
             if state["step"] == 5 and (home / "fault").exists():
+                wait(lambda: is_explored(home), "a member that learned")
                 raise RuntimeError("out of memory")
             with tempfile.TemporaryDirectory() as folder:
                 (Path(folder) / "state.json").write_text(json.dumps(state))
@@ -41,8 +47,28 @@ def make_member(home: Path) -> Any:
                     {"height": state["height"]},
                     checkpoint=ray_tune.Checkpoint.from_directory(folder),
                 )
+            if state["step"] == 2:
+                (home / f"compared-{config['rate']}").touch()
+                wait(lambda: is_explored(home) or is_compared(home), "the other member")
 
     return member
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < deadline, f"waited for {what}"
+        time.sleep(0.02)
+
+
+def is_compared(home: Path) -> bool:
+    """Return whether both members have said how far they got in the first generation."""
+    return len(list(home.glob("compared-*"))) >= 2
+
+
+def is_explored(home: Path) -> bool:
+    """Return whether a member has taken over the other's state, with parameters near the other's."""
+    return len({line.partition(" ")[2] for line in (home / "steps").read_text().splitlines()}) > 2
 
 
 def test_population_learns_within_its_space_and_goes_on_after_a_fault(

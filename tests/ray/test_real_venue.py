@@ -76,16 +76,17 @@ def test_broker_and_market_killed_at_a_real_venue_come_back_and_lose_nothing(
 ) -> None:
     wait(lambda: len(server.desk.fills) >= 2, "fills")
     for host in ("broker", "market"):
-        count = len(server.desk.fills)
-        os.kill(pid_of(view.snapshot(), host), signal.SIGKILL)
+        os.kill(wait(lambda host=host: pid_of(view.snapshot(), host), host), signal.SIGKILL)
         wait(lambda host=host: restarts(view.snapshot(), host) == 1, f"the successor of {host}")
         wait(lambda: is_ready(view.snapshot()), "the venue")
+        count = len(server.desk.fills)
         wait(lambda count=count: len(server.desk.fills) > count, "another fill")
     assert not server.desk.duplicates
     wait(lambda: agrees(view.snapshot(), server), "books that agree with the venue's")
 
 
 def pid_of(snapshot: ClusterSnapshot, host: str) -> int:
+    """Return its process; 0 while it does not answer, which `os.kill` would take for all of ours."""
     return next(actor.pid for actor in snapshot.actors if actor.name == host)
 
 
@@ -212,18 +213,26 @@ def environments(pid: int) -> list[str]:
 
 def dashboard(token_file: Path) -> list[str]:
     """What Ray's dashboard answers; at least one page must be there."""
-    pages = []
-    for page in PAGES:
-        request = urllib.request.Request(
-            DASHBOARD + page, headers={"Authorization": f"Bearer {token_file.read_text()}"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                pages.append(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            pages.append(f"{error.code} {error.read().decode()}")
-    assert any("LoggedHost" in text for text in pages), pages
+    pages: list[str] = []
+
+    def is_filled() -> bool:
+        pages.extend(answer_of(page, token_file.read_text()) for page in PAGES)
+        return any("LoggedHost" in text for text in pages)
+
+    wait(is_filled, "a page that names the hosts")
     return pages
+
+
+def answer_of(page: str, token: str) -> str:
+    request = urllib.request.Request(DASHBOARD + page, headers={"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            text: str = answer.read().decode()
+            return text
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.read().decode()}"
+    except OSError as error:  # it starts after the hosts
+        return str(error)
 
 
 def holds(path: Path, text: str) -> bool:

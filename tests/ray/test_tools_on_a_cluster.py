@@ -21,7 +21,7 @@ from tests.serve.simulated_desk import front_desk
 
 Cluster = Any
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(300), pytest.mark.usefixtures("patient_desk")]
 
 ANN = Principal(name="ann", permissions=ALL, came_by="stdio")
 LAST = ("pause_trading", "resume_trading", "kill_switch")

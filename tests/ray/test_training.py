@@ -1,12 +1,16 @@
 """Training on Ray: workers that are killed, several models at once, searches for settings."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
+from ray.train.v2._internal.constants import CHECKPOINT_MANAGER_SNAPSHOT_FILENAME
 
 from actors.models.registry import ModelRegistry
 from trading.errors import DataError, UsageError
@@ -41,7 +45,16 @@ def bars_of(count: int = 400) -> Bars:
     return Bars.of_closes(np.arange(count) * DAY, names, 100.0 * np.exp(np.cumsum(moves, axis=0)))
 
 
-def test_when_a_worker_is_killed_two_still_train_what_one_does(ray_session: Any) -> None:
+@pytest.fixture
+def _no_running_ahead(ray_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers wait until what they said before is heard: while `progress` is called they are soon held."""
+    from ray.util.queue import Queue
+
+    monkeypatch.setattr(Queue.__init__, "__defaults__", (1, None))
+
+
+@pytest.mark.usefixtures("_no_running_ahead")
+def test_when_a_worker_is_killed_two_still_train_what_one_does(tmp_path: Path) -> None:
     network = {"mlp_units": [[16, 16], [16, 16]], "dropout_prob_theta": 0.0}
     plan = plan_with("nhits", network=network)
     parts = split_windows(bars_of(), plan)
@@ -51,17 +64,19 @@ def test_when_a_worker_is_killed_two_still_train_what_one_does(ray_session: Any)
 
     def follow(progress: Progress) -> None:
         told.append(progress)
-        if progress.step == 25 and not killed:
-            worker = next(
-                each
-                for each in psutil.Process().children(recursive=True)
-                if "RayTrainWorker" in "".join(each.cmdline())
-            )
-            killed.append(worker.pid)
-            worker.kill()
+        if progress.step == 25 and not killed and is_noted(tmp_path, step=20):
+            workers = [each for each, line in our_processes() if "RayTrainWorker" in line]
+            for worker in workers[:1]:
+                killed.append(worker.pid)
+                worker.kill()
 
     found = fit_distributed(
-        plan, parts.train, parts.validation, workers=Workers(count=2), progress=follow
+        plan,
+        parts.train,
+        parts.validation,
+        workers=Workers(count=2),
+        folder=tmp_path,
+        progress=follow,
     )
     assert killed
     steps = [each.step for each in told]
@@ -74,6 +89,24 @@ def test_when_a_worker_is_killed_two_still_train_what_one_does(ray_session: Any)
         assert one.validation_loss == pytest.approx(other.validation_loss, abs=TOLERANCE)
     assert found.best.step == expected.best.step
     assert found.looks[-1].validation_loss < found.looks[0].validation_loss - 1e-3
+
+
+def is_noted(folder: Path, step: int) -> bool:
+    """Wait until Ray Train has noted a checkpoint: from then on it is what a new worker starts from."""
+    deadline = time.monotonic() + 60.0
+    while time.monotonic() < deadline:
+        for found in folder.rglob(CHECKPOINT_MANAGER_SNAPSHOT_FILENAME):
+            if f'"step":{step},' in found.read_text().replace(" ", ""):
+                return True
+        time.sleep(0.02)
+    return False
+
+
+def our_processes() -> Iterator[tuple[psutil.Process, str]]:
+    """Yield what Ray has started, with its command line."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile
+            yield process, "".join(process.cmdline())
 
 
 def fit_on(plan: TrainingPlan, bars: Bars) -> tuple[float, str | None]:

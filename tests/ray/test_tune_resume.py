@@ -61,8 +61,13 @@ def obey(who, pid):
     '''Kill, once, when the run that was named has come so far.'''
     run, _, done = (HOME / "evaluations").read_text().rpartition("run ")[2].partition("\n")
     order = HOME / f"kill_{who}_{run}"
-    if order.exists() and done.count("\n") >= int(order.read_text()):
-        order.unlink()
+    try:
+        is_due = done.count("\n") >= int(order.read_text())
+        if is_due:
+            order.unlink()
+    except FileNotFoundError:  # there is none, or another worker is faster
+        return
+    if is_due:
         os.kill(pid, signal.SIGKILL)
         while who == "driver":
             signal.pause()  # this process goes with its driver

@@ -32,7 +32,7 @@ from tune.verdict.verdict import judge
 
 DAY = 86_400_000_000_000
 NAMES = (InstrumentId("AAPL.XNAS"), InstrumentId("KO.XNYS"))
-LIMITS = Limits(call_timeout_s=5.0)
+LIMITS = Limits(call_timeout_s=60.0)
 AHEAD = """
 import numpy as np
 LOOKBACK = 20
@@ -142,7 +142,7 @@ def test_next_call_works_after_a_crash(sandboxed: Fresh) -> None:
 
 def test_worn_sandbox_is_replaced_between_questions() -> None:
     text = "LOOKBACK = 1\ncalls = 0\ndef targets(bars):\n    global calls\n    calls += 1\n    return bars.close * 0 + calls"
-    limits = Limits(call_timeout_s=5.0, total_timeout_s=3600.0)
+    limits = Limits(call_timeout_s=60.0, total_timeout_s=3600.0)
     strategy = SandboxedStrategy(source_of("own.py", text), {}, any_backend, limits, "base")
     bars = some_bars(3)
     try:

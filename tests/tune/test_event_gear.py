@@ -1,3 +1,4 @@
+import gc
 import tracemalloc
 from decimal import Decimal
 
@@ -181,11 +182,15 @@ def test_memory_grows_by_little_per_bar() -> None:
 
     def peak(count: int) -> int:
         table = table_of([[1.0]] * count)
+        gc.collect()
+        gc.disable()  # when it would collect depends on the tests before
         tracemalloc.start()
-        run_event_backtest(Steps((0.0,) * count), table)
-        top = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return top
+        try:
+            run_event_backtest(Steps((0.0,) * count), table)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+            gc.enable()
 
     peak(300)
     assert (peak(2_500) - peak(1_000)) / 1_500 < 400

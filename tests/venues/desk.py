@@ -129,23 +129,33 @@ class Desk:
 
     @property
     def duplicates(self) -> list[str]:
-        return [key for key, count in self.submitted.items() if count > 1]
+        with self._lock:
+            return [key for key, count in self.submitted.items() if count > 1]
+
+    def accepted(self) -> set[str]:
+        """Return our ids of all orders that were ever taken here."""
+        with self._lock:
+            return {key for key, count in self.submitted.items() if count}
 
     @property
     def cash(self) -> Decimal:
-        return self.exchange.cash(self.account_id)
+        with self._lock:
+            return self.exchange.cash(self.account_id)
 
     @property
     def positions(self) -> dict[InstrumentId, Decimal]:
-        return self.exchange.positions(self.account_id)
+        with self._lock:
+            return self.exchange.positions(self.account_id)
 
     @property
     def fills(self) -> tuple[FillReport, ...]:
-        return self.exchange.fills(self.account_id)
+        with self._lock:
+            return self.exchange.fills(self.account_id)
 
     @property
     def orders(self) -> tuple[OrderStatusReport, ...]:
-        return self.exchange.orders(self.account_id)
+        with self._lock:
+            return self.exchange.orders(self.account_id)
 
     def working(self) -> set[str]:
         """Return our ids of the orders that are open here."""

@@ -40,7 +40,7 @@ class Fault(StrEnum):
     MALFORMED = "malformed"
     """The next stream message is preceded by one that cannot be parsed, and one of an unknown kind."""
     CLOCK_SKEW = "clock_skew"
-    """From now on (until cleared) the venue's clock is 3 s ahead."""
+    """From now on (until cleared) the venue's clock is seconds ahead: by more than an answer may take."""
 
 
 ONCE = frozenset(

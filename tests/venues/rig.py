@@ -61,7 +61,7 @@ class Observed:
         self.messages.append(message)
         self._changed.set()
 
-    async def until(self, holds: Callable[[], object], bound_s: float = 20.0) -> None:
+    async def until(self, holds: Callable[[], object], bound_s: float = 60.0) -> None:
         """Wait until something is true of what was said."""
         async with asyncio.timeout(bound_s):
             while not holds():

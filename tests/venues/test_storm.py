@@ -12,7 +12,7 @@ import pytest
 
 from tests.venues.faults import ONCE, Fault
 from tests.venues.rigs import VENUES
-from tests.venues.trader import Death, Trader, problems
+from tests.venues.trader import MS, Death, Trader, problems
 from trading.values import OrderSide
 
 STEPS = 25
@@ -37,7 +37,7 @@ def test_after_many_storms_both_records_agree(venue, seed, tmp_path):
 async def _weather(venue, seed, folder):
     module, opener = VENUES[venue]
     rig = await getattr(importlib.import_module(module), opener)(folder)
-    trader = Trader(rig)
+    trader = Trader(rig, submit_timeout_ns=1_000 * MS)  # orders without an answer are many here
     try:
         await trader.start()
         await _storm(rig, trader, np.random.default_rng(seed))

@@ -34,7 +34,9 @@ from trading.values import OrderSide, OrderType, TimeInForce
 KEY = b"shared with risk"
 RISK = MachineName("risk:ACC")
 MS = 1_000_000
-BOUND_S = 20.0
+BOUND_S = 60.0
+IMPATIENT = {"submit_timeout_ns": 3_000 * MS}
+"""For stories in which an answer never comes: still longer than a busy machine holds a thread up."""
 
 
 class Death(StrEnum):
@@ -53,7 +55,8 @@ class Trader:
 
     def __init__(self, rig: Any, *, cash: Decimal | None = None, **settings: Any) -> None:
         defaults: dict[str, Any] = {
-            "submit_timeout_ns": 1_000 * MS,
+            # An order that is given up before it is sent counts as never sent: only a fault may cause that.
+            "submit_timeout_ns": 10_000 * MS,
             "query_timeout_ns": 1_000 * MS,
             "mass_status_timeout_ns": 3_000 * MS,
             "resolution_delays_ns": (0, 50 * MS, 100 * MS, 200 * MS),
@@ -304,8 +307,7 @@ def problems(trader: Trader) -> list[str]:
     """Return what is wrong between our record and the venue: duplicates, lost orders, positions, cash, doubts."""
     desk, record = trader.rig.desk, trader.record
     found = [f"duplicate order {key}" for key in desk.duplicates]
-    at_venue = {key for key, count in desk.submitted.items() if count}
-    lost = at_venue - record.orders.keys() - trader.external
+    lost = desk.accepted() - record.orders.keys() - trader.external
     found += [f"lost order {key}" for key in lost]
     held = {key: p.quantity for key, p in record.account.positions().items() if p.quantity}
     if held != desk.positions:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from actors.bus import wire
+from actors.bus import link, wire
 from actors.bus.wire import HostAddress
 from actors.bus.zmq import ZmqBus
 from trading.identifiers import MachineName
 
-BOUND_S = 15.0
+BOUND_S = 60.0
 SECRET = bytes(range(32))
 
 
@@ -82,6 +82,23 @@ def run_dir() -> Iterator[Path]:
 @pytest.fixture(params=["ipc", "127.0.0.1"])
 def bind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture
+def steady_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no link of this process go down because somebody was late: only a lost connection ends it.
+
+    For tests that count the changes of a link, or send what a lost connection loses.
+    """
+    monkeypatch.setattr(link, "HEARTBEAT_TIMEOUT_MS", int(BOUND_S * 1e3))
+    monkeypatch.setattr(link, "_HANDSHAKE_IVL_MS", int(BOUND_S * 1e3))
+
+
+@pytest.fixture
+def own_address() -> str:
+    """An address of this machine that no other process uses, so that its ports stay free."""
+    pid = os.getpid()
+    return f"127.{1 + (pid >> 16) % 254}.{(pid >> 8) % 256}.{pid % 256}"
 
 
 @pytest.fixture

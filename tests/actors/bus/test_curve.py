@@ -81,7 +81,7 @@ def test_stranger_gets_no_command_in(open_peer, pump, stranger, dress):
     socket, monitor = stranger(zmq.DEALER, a.bus.address.router, dress)
     socket.send(command_frame(1, 0, A, B, b"sell everything"))
 
-    assert monitor.poll(10_000), "the stranger was not refused"
+    assert monitor.poll(60_000), "the stranger was not refused"
     b.bus.set_routes({A: a.bus.address})
     b.bus.send(B, A, b"from a member")
     pump(lambda: bool(a.items), a, b)
@@ -157,13 +157,13 @@ def test_short_secret_is_refused():
 
 
 def test_closing_ends_the_gatekeeper(run_dir):
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     bus = ZmqBus("a", "1", run_dir=run_dir, bind="127.0.0.1", secret=SECRET)
-    assert threading.active_count() == threads + 1
+    assert len(set(threading.enumerate()) - threads) == 1
 
     bus.close()
 
-    assert threading.active_count() == threads
+    assert set(threading.enumerate()) <= threads
 
 
 def test_publication_frame_of_a_stranger_publisher_is_never_read(open_peer, pump):

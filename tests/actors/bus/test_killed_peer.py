@@ -21,6 +21,7 @@ def numbered(start, stop):
     return [b"%06d" % number for number in range(start, stop)]
 
 
+@pytest.mark.usefixtures("steady_links")
 def test_killed_peer_is_noticed_and_its_successor_gets_all_that_was_not_acknowledged(
     parent, start_child, pump, bind
 ):
@@ -61,8 +62,10 @@ def test_successor_gets_nothing_that_the_killed_peer_has_acknowledged(
     assert echoes_of(parent, "2") == [b"next"]
 
 
-def test_peer_that_restarts_at_the_same_address_gets_what_waits(parent, start_child, pump):
-    first = start_child(parent, "1", "127.0.0.1", acks=False)
+def test_peer_that_restarts_at_the_same_address_gets_what_waits(
+    parent, start_child, pump, own_address
+):
+    first = start_child(parent, "1", own_address, acks=False)
     parent.bus.set_routes({ECHO: first.address})
     for payload in numbered(0, 20):
         parent.bus.send(TEST, ECHO, payload)
@@ -70,7 +73,7 @@ def test_peer_that_restarts_at_the_same_address_gets_what_waits(parent, start_ch
     port = int(first.address.router.rpartition(":")[2])
 
     first.kill()
-    again = start_child(parent, "2", f"127.0.0.1:{port}")
+    again = start_child(parent, "2", f"{own_address}:{port}")
     assert again.address.router == first.address.router
 
     pump(lambda: echoes_of(parent, "2") == numbered(0, 20), parent)

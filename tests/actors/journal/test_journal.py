@@ -202,13 +202,15 @@ print(journal.head("account:paper:DEMO"), *(r.payload for r in journal.read("acc
 def test_reader_in_another_process_sees_what_was_appended(journal, url, spawn):
     epoch = journal.acquire(STREAM, "a")
     journal.append(STREAM, epoch, [b"1", b"2"], ts=1)
-    out, _ = spawn(READER, url).communicate(timeout=30)
+    out, _ = spawn(READER, url).communicate(timeout=60)
     assert out.split() == ["2", "b'1'", "b'2'"]
 
 
 CONTENDER = """
 import sys
+from actors.journal import redis, sqlite
 from actors.journal.open import open_journal
+redis.SOCKET_TIMEOUT_S = sqlite.BUSY_TIMEOUT_S = 90.0  # who holds the lock may be paused
 journal = open_journal(sys.argv[1])
 print("ready", flush=True)
 for number in range(15):
@@ -221,7 +223,7 @@ def test_contenders_in_many_processes_get_distinct_epochs_and_lose_nothing(journ
     contenders = [spawn(CONTENDER, url, name) for name in "abc"]
     epochs = defaultdict(list)
     for number, contender in enumerate(contenders):
-        out, _ = contender.communicate(timeout=60)
+        out, _ = contender.communicate(timeout=100)
         assert contender.returncode == 0
         epochs[number] = [int(line) for line in out.split()[1:]]
         assert epochs[number] == sorted(epochs[number])

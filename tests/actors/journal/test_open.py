@@ -73,7 +73,7 @@ except ConfigError as error:
 
 
 def test_without_redis_py_only_the_redis_journal_is_missing(tmp_path, spawn):
-    out, _ = spawn(WITHOUT_REDIS, str(tmp_path / "journal")).communicate(timeout=30)
+    out, _ = spawn(WITHOUT_REDIS, str(tmp_path / "journal")).communicate(timeout=60)
     assert "pip install neural-trader[redis]" in out
 
 

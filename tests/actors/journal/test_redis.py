@@ -1,6 +1,6 @@
 """What can happen between a journal and its server: lost answers, late requests, foreign hands."""
 
-import random
+import itertools
 import socket
 import threading
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from trading.errors import ConfigError, JournalUnavailable, StaleEpoch
 from trading.identifiers import StreamName
 
 STREAM = StreamName("account:paper:DEMO")
+_numbers = itertools.count()
 
 
 class Proxy:
@@ -73,7 +74,7 @@ class Proxy:
 
 @pytest.fixture
 def proxy(server, tmp_path_factory):
-    proxy = Proxy(str(server.socket), str(server.folder / f"proxy-{random.randrange(10**9)}"))
+    proxy = Proxy(str(server.socket), str(server.folder / f"proxy-{next(_numbers)}"))
     yield proxy
     proxy.close()
 

@@ -227,7 +227,7 @@ def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(60)
+        writer.join(100)
         assert writer.exitcode == 0
     registry = ModelRegistry(str(tmp_path))
     assert registry.versions("nhits") == tuple(range(1, 41))

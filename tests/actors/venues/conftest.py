@@ -1,6 +1,7 @@
 """A small exchange in a thread, behind a real bus: it answers, loses, repeats and dies as told."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 import threading
@@ -13,9 +14,13 @@ from actors.bus import wire
 from actors.bus.zmq import ZmqBus
 from actors.venues.paper.adapter import PaperVenue
 from trading.codec import decode, encode
+from trading.errors import ConfigError
 from trading.outcomes import CancelAcknowledged, VenueConnected
 
-BOUND_S = 15.0
+BOUND_S = 60.0
+PATIENCE_MS = 30_000
+PORTS = (20_000, 32_000)
+"""Below those that the system hands out by itself: a port that was closed is still free a moment later."""
 
 
 class FakeExchange:
@@ -92,6 +97,13 @@ def heard():
     return Heard
 
 
+@pytest.fixture(autouse=True)
+def _nobody_is_taken_for_dead(monkeypatch):
+    """An exchange that is stopped closes its sockets; one that has to wait on a busy machine is not gone."""
+    monkeypatch.setattr("actors.venues.paper.session.HEARTBEAT_TIMEOUT_MS", PATIENCE_MS)
+    monkeypatch.setattr("actors.bus.link.HEARTBEAT_TIMEOUT_MS", PATIENCE_MS)
+
+
 @pytest.fixture
 def run_dir():
     folder = Path(tempfile.mkdtemp(prefix="venue-"))
@@ -115,6 +127,23 @@ def start_exchange(run_dir):
 
 
 @pytest.fixture
+def start_exchange_at_a_port(start_exchange):
+    """Start an exchange at a port that nobody else is given; return it and where it is bound."""
+
+    def start(answer=None):
+        first, end = PORTS
+        for number in range(0, end - first, 2):  # two ports each; workers begin far apart
+            bind = f"127.0.0.1:{first + (os.getpid() * 50 + number) % (end - first)}"
+            try:
+                return start_exchange(answer, bind=bind), bind
+            except ConfigError:
+                continue
+        raise AssertionError("every port is taken")
+
+    return start
+
+
+@pytest.fixture
 def session(heard):
     """Connect to `exchange`, run `work(venue, heard)`, disconnect."""
 
@@ -125,7 +154,7 @@ def session(heard):
             await venue.connect(listener)
             try:
                 await listener.until(lambda: listener.count(VenueConnected))
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(BOUND_S):
                     return await work(venue, listener)
             finally:
                 await venue.disconnect()

@@ -73,7 +73,10 @@ def test_lost_answer_leaves_the_call_open_until_its_caller_gives_up(start_exchan
     exchange = start_exchange(saying())
 
     async def work(venue, _):
-        return await call_venue(venue, SUBMIT, 0.05, lambda: 9)
+        outcome = await call_venue(venue, SUBMIT, 0.05, lambda: 9)
+        # What was sent arrives, however late: only then is the session over.
+        assert await asyncio.to_thread(exchange.asked.wait, 60)
+        return outcome
 
     outcome = session(exchange, work)
 
@@ -201,7 +204,7 @@ def test_exchange_that_dies_makes_open_calls_unknown_and_its_successor_is_found(
         first.publish(fill(1))
         await heard.until(lambda: heard.count(FillReport) == 1)
         call = asyncio.create_task(venue.submit(SUBMIT))
-        await asyncio.to_thread(first.asked.wait, 15)
+        assert await asyncio.to_thread(first.asked.wait, 60)
         first.stop()
         with pytest.raises(OutcomeUnknown, match="lost"):
             await call
@@ -223,16 +226,15 @@ def test_exchange_that_dies_makes_open_calls_unknown_and_its_successor_is_found(
     assert [request.body for request in requests] == [CANCEL]
 
 
-def test_exchange_that_comes_back_at_the_same_address_is_found(start_exchange, session):
-    first = start_exchange(bind="127.0.0.1")
-    port = first.address.router.rpartition(":")[2]
-    first.stop()
-    first = start_exchange(bind=f"127.0.0.1:{port}")
+def test_exchange_that_comes_back_at_the_same_address_is_found(
+    start_exchange, start_exchange_at_a_port, session
+):
+    first, bind = start_exchange_at_a_port()
 
     async def work(venue, heard):
         first.stop()
         await heard.until(lambda: heard.count(VenueDisconnected))
-        start_exchange(incarnation="2", bind=f"127.0.0.1:{port}")
+        start_exchange(incarnation="2", bind=bind)
         await heard.until(lambda: heard.count(VenueConnected) == 2)
         await venue.cancel(CANCEL)
 

@@ -87,7 +87,7 @@ class Fake:
 
     def connection(self, **changes: Any) -> Connection:
         options = {"api_key": KEY, "api_url": self.url, "sandbox_url": self.url}
-        quick = {"request_timeout_s": 10.0, "network_allowance_s": 0.2}
+        quick = {"request_timeout_s": 30.0, "network_allowance_s": 0.2}
         return Connection(**{**options, **quick, **changes})
 
     def fail(self, pattern: str, act: str | int, times: int = 1, **more: Any) -> None:

@@ -23,6 +23,8 @@ from tests.sandboxes.e2b.fake import KEY, Fake
 pytestmark = pytest.mark.asyncio
 ONCE = {"Should-Retry": "false"}
 CREATE = "POST /v2/sandboxes$"
+SHORT_S = 3.0
+"""For requests that are never answered; those that are answered take no time worth counting."""
 
 
 async def test_when_created_the_internet_is_off_and_the_labels_are_on(
@@ -162,7 +164,7 @@ async def test_when_the_answer_is_broken_it_is_an_error_of_ours(
 
 
 async def test_when_the_answer_never_comes_what_was_made_is_ended(fake: Fake) -> None:
-    backend = E2BBackend(fake.connection(request_timeout_s=1.0), cluster="ours", run="run-1")
+    backend = E2BBackend(fake.connection(request_timeout_s=SHORT_S), cluster="ours", run="run-1")
     await backend.prove()
     fake.fail(CREATE, "late")
     with pytest.raises(SandboxTimeout):
@@ -172,7 +174,7 @@ async def test_when_the_answer_never_comes_what_was_made_is_ended(fake: Fake) ->
 
 
 async def test_when_what_was_left_cannot_be_ended_the_error_says_so(fake: Fake) -> None:
-    backend = E2BBackend(fake.connection(request_timeout_s=1.0), cluster="ours", run="run-1")
+    backend = E2BBackend(fake.connection(request_timeout_s=SHORT_S), cluster="ours", run="run-1")
     await backend.prove()
     fake.fail(CREATE, "late")
     fake.fail("GET /v2/sandboxes", 500, headers=ONCE)

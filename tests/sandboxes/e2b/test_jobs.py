@@ -11,7 +11,7 @@ from tests.sandboxes.e2b.fake import Fake
 
 pytestmark = pytest.mark.asyncio
 SMALL = Limits(
-    call_timeout_s=20.0, output_bytes=1000, output_kill_bytes=20_000, scratch_bytes=10_000
+    call_timeout_s=60.0, output_bytes=1000, output_kill_bytes=20_000, scratch_bytes=10_000
 )
 
 
@@ -72,7 +72,7 @@ async def test_a_script_that_never_ends_is_ended_with_its_sandbox(
     fake: Fake, backend: E2BBackend
 ) -> None:
     sandbox = await backend.create("base", JOB)
-    result = await sandbox.run("print('on', flush=True)\nwhile True: pass", timeout_s=0.8)
+    result = await sandbox.run("print('on', flush=True)\nwhile True: pass", timeout_s=5.0)
     assert (result.ok, result.exit_code, result.error) == (False, None, "SANDBOX_TIMEOUT")
     assert result.stdout == "on\n"
     assert fake.guests == {}
@@ -89,7 +89,7 @@ async def test_a_flood_is_cut_and_ended(fake: Fake, backend: E2BBackend) -> None
 
 
 async def test_memory_beyond_the_limit_cannot_be_had(backend: E2BBackend) -> None:
-    sandbox = await backend.create("base", Limits(memory_bytes=256 << 20, call_timeout_s=20.0))
+    sandbox = await backend.create("base", Limits(memory_bytes=256 << 20, call_timeout_s=60.0))
     result = await sandbox.run("held = bytearray(512 << 20)")
     assert "MemoryError" in result.stderr
 
@@ -102,7 +102,7 @@ async def test_too_much_written_is_refused_and_ended(
     fake: Fake, backend: E2BBackend, code: str
 ) -> None:
     sandbox = await backend.create(
-        "base", Limits(call_timeout_s=20.0, scratch_bytes=10_000, files=1100)
+        "base", Limits(call_timeout_s=60.0, scratch_bytes=10_000, files=1100)
     )
     with pytest.raises(OutputLimit):
         await sandbox.run(code)

@@ -24,7 +24,7 @@ from sandboxes.sandbox import Source
 from tests.sandboxes.e2b.fake import Fake
 
 pytestmark = pytest.mark.asyncio
-LIMITS = Limits(call_timeout_s=20.0)
+LIMITS = Limits(call_timeout_s=60.0)
 HONEST = """
 import numpy as np
 def targets(bars, size):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -19,7 +20,7 @@ from tests.sandboxes.local.measures import descriptors
 
 ROOT = Path(__file__).parents[3]
 STARTS, THREADS = 200, 64
-GONE_WITHIN_S = 5.0
+GONE_WITHIN_S = 60.0
 OWNER = """
 import asyncio, sys
 from sandboxes.limits import Limits
@@ -53,18 +54,31 @@ def test_nothing_lives_on_when_the_owner_is_killed(backend: LocalBackend) -> Non
 
 
 def test_folders_of_killed_owners_are_swept() -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    left = HOME / "jobs" / f"{gone.pid}-1-2"
+    no_process = int(Path("/proc/sys/kernel/pid_max").read_text(encoding="ascii")) + os.getpid()
+    left = HOME / "jobs" / f"{no_process}-1-2"
     left.mkdir(parents=True)
     assert LocalBackend(HOME).isolation.proof
     assert not left.exists()
+
+
+def children() -> dict[str, str]:
+    """Return the processes that this one started, with their states."""
+    found = {}
+    for each in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+        with suppress(
+            FileNotFoundError, ProcessLookupError
+        ):  # a thread, or a child, that just ended
+            for pid in each.read_text(encoding="ascii").split():
+                stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+                found[pid] = stat.rpartition(") ")[2][0]
+    return found
 
 
 @pytest.mark.slow
 def test_many_starts_beside_many_threads_leak_nothing() -> None:
     backend = any_backend()
     assert backend.isolation.proof
+    of_others = children()
     over = threading.Event()
     threads = [threading.Thread(target=over.wait) for _ in range(THREADS)]
     for thread in threads:
@@ -88,10 +102,5 @@ def test_many_starts_beside_many_threads_leak_nothing() -> None:
         over.set()
         for thread in threads:
             thread.join()
-    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    states = [
-        Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0]
-        for each in children
-        for pid in each.read_text(encoding="ascii").split()
-    ]
-    assert "Z" not in states
+    ours = {pid: state for pid, state in children().items() if pid not in of_others}
+    assert "Z" not in ours.values()

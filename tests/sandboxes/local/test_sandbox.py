@@ -20,8 +20,10 @@ from sandboxes.errors import (
     StrategyFailed,
 )
 from sandboxes.limits import Limits
+from sandboxes.local import cell, folder
 from sandboxes.local.backend import LocalBackend
 from sandboxes.local.sandbox import LocalSandbox
+from sandboxes.sandbox import RunResult
 from tests.sandboxes.local.home import any_backend
 from tests.sandboxes.local.measures import in_sandbox, run_script, strategy
 
@@ -30,7 +32,7 @@ HALF = strategy(
 )
 
 
-CALM = Limits(call_timeout_s=5.0)
+CALM = Limits(call_timeout_s=60.0)
 
 
 def ask(text: str, calls: int = 1, limits: Limits = CALM) -> Any:
@@ -150,8 +152,14 @@ def test_spin_is_ended_at_the_deadline_of_the_call(backend: LocalBackend) -> Non
 
 
 def test_whole_time_ends_a_sandbox_that_nobody_asks() -> None:
-    limits = Limits(call_timeout_s=60.0, total_timeout_s=1.0)
-    result = run_script(any_backend(), "import time; time.sleep(60)", limits=limits)
+    limits = Limits(call_timeout_s=60.0, total_timeout_s=3600.0)
+
+    async def use(sandbox: LocalSandbox) -> RunResult:
+        assert sandbox._cell is not None
+        sandbox._cell.child.deadline -= limits.total_timeout_s  # its start took no part of its time
+        return await sandbox.run("import time; time.sleep(60)")
+
+    result = in_sandbox(any_backend(), use, limits)
     assert result.error == "SANDBOX_TIMEOUT"
     assert result.seconds < 30
 
@@ -167,7 +175,8 @@ def test_crash_tells_the_signal(backend: LocalBackend) -> None:
     in_sandbox(backend, use, template="base")
 
 
-def test_worker_that_hangs_up_and_lives_on_is_ended() -> None:
+def test_worker_that_hangs_up_and_lives_on_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cell, "LAST_WORDS_S", 1.0)
     with pytest.raises(ProtocolViolation, match="hung up"):
         ask("import os\ndef targets(bars):\n    os.closerange(3, 64)\n    while True: pass")
 
@@ -305,9 +314,9 @@ def test_output_is_heard_while_the_script_runs() -> None:
         first.set()
 
     async def use(sandbox: LocalSandbox) -> None:
-        code = "import time\nprint('now', flush=True)\ntime.sleep(60)"
-        running = asyncio.create_task(sandbox.run(code, timeout_s=60.0, on_output=listen))
-        await asyncio.wait_for(first.wait(), 30)
+        code = "import time\nprint('now', flush=True)\ntime.sleep(100)"
+        running = asyncio.create_task(sandbox.run(code, timeout_s=100.0, on_output=listen))
+        await asyncio.wait_for(first.wait(), 60)
         assert not running.done()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -317,17 +326,37 @@ def test_output_is_heard_while_the_script_runs() -> None:
     assert heard == [("stdout", "now\n")]
 
 
-@pytest.mark.parametrize("limit_s", [60.0, 1.0], ids=["by itself", "killed"])
+@pytest.mark.parametrize(
+    ("ending", "error"),
+    [
+        ("while not os.path.exists('seen'): time.sleep(0.01)", ""),
+        ("while True: print('x' * 10_000)", "SANDBOX_OUTPUT_LIMIT"),
+    ],
+    ids=["by itself", "killed"],
+)
 def test_processor_time_and_memory_of_a_script_are_told(
-    backend: LocalBackend, limit_s: float
+    backend: LocalBackend, ending: str, error: str
 ) -> None:
+    """It ends when its work is done and was seen, however long that took."""
     code = f"""
-import time
+import os, time
 held = bytearray(100 << 20)
-while time.process_time() < {0.6 if limit_s > 1 else 60}:
+while time.process_time() < 0.6:
     pass
+{ending}
 """
-    result = run_script(backend, code, limits=Limits(call_timeout_s=limit_s))
+
+    async def use(sandbox: LocalSandbox) -> RunResult:
+        running = asyncio.create_task(sandbox.run(code))
+        seen = sandbox._cell
+        assert seen is not None
+        while seen.child.used.cpu_s <= 0.3 and not running.done():  # noqa: ASYNC110  a thread sees
+            await asyncio.sleep(0.01)
+        folder.fill(seen.folder, {"seen": b""}, 1)
+        return await running
+
+    result = in_sandbox(backend, use, Limits(call_timeout_s=60.0))
+    assert result.error == error
     assert result.cpu_s > 0.3
     assert result.peak_memory_bytes > 100 << 20
 

@@ -32,8 +32,10 @@ from sandboxes.sandbox import SandboxBackend, Source
 from tests.sandboxes.local.home import any_backend
 
 pytestmark = pytest.mark.asyncio
-LIMITS = Limits(memory_bytes=512 << 20, call_timeout_s=20.0)
-WAIT_S = 30.0
+LIMITS = Limits(memory_bytes=512 << 20, call_timeout_s=60.0)
+WAIT_S = 60.0
+SILENCE_S = 600.0
+"""No test takes so long: a client is silent only where the test says so."""
 ONES = "LOOKBACK = 1\ndef targets(bars):\n    return [[1.0]] * len(bars)\n"
 BARS: dict[str, Any] = {"ts": np.arange(3), "close": np.ones((3, 1))}
 
@@ -49,7 +51,7 @@ async def pool_of(
     places: int = 2,
     clock: Callable[[], float] = lambda: 1000.0,
     open_backend: Callable[[], SandboxBackend] = any_backend,
-    silence_s: float = WAIT_S,
+    silence_s: float = SILENCE_S,
 ) -> AsyncIterator[Pool]:
     ledger = Ledger(settings.ledger / "pool.jsonl", 3600.0)
     pool = Pool(open_backend, places, settings, ledger, clock, silence_s)
@@ -229,14 +231,16 @@ async def test_used_up_processor_time_ends_what_the_owner_holds(settings: PoolSe
 
 
 async def test_a_dead_client_loses_what_it_holds_and_waits_for(settings: PoolSettings) -> None:
-    async with pool_of(settings, silence_s=1.0) as pool:
+    async with pool_of(settings) as pool:
         ticket, other = await acquired(pool, client="dead"), await acquired(pool, client="alive")
         await pool.load(ticket, source_of(ONES), {})
         sandbox_id, _ = process_of(pool, ticket)
         waiting = asyncio.create_task(pool.acquire(ask(client="dead")))
-        await eventually(
-            lambda: pool.beat("alive") or (waiting.done() and pool.state().held == 1), "the end"
-        )
+        await eventually(lambda: pool.state().waiting == 1, "the queue")
+        for client in ("dead", "alive"):
+            pool._heard_s[client] -= 2 * SILENCE_S
+        pool.beat("alive")
+        await eventually(lambda: waiting.done() and pool.state().held == 1, "the end")
         with pytest.raises(SandboxGone, match="nobody waits"):
             await waiting
         assert survivors(sandbox_id) == []
@@ -247,13 +251,13 @@ async def test_a_dead_client_loses_what_it_holds_and_waits_for(settings: PoolSet
 
 
 async def test_clients_lose_nothing_when_the_pool_itself_was_late(settings: PoolSettings) -> None:
-    async with pool_of(settings, silence_s=0.6) as pool:
+    async with pool_of(settings) as pool:
         ticket = await acquired(pool)
-        pool._swept_s -= 5.0
-        pool._heard_s["c"] -= 5.0
+        pool._swept_s -= 2 * SILENCE_S
+        pool._heard_s["c"] -= 2 * SILENCE_S
         await pool._sweep()
         assert pool.state().held == 1
-        pool._heard_s["c"] -= 5.0
+        pool._heard_s["c"] -= 2 * SILENCE_S
         await pool._sweep()
         assert pool.state().held == 0
         with pytest.raises(SandboxGone):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.venues.alpaca.rig import AlpacaRig, open_rig
+from tests.venues.alpaca.rig import PATIENT, AlpacaRig, open_rig
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,5 +19,6 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest_asyncio.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[AlpacaRig]:
     rig = await open_rig(tmp_path)
+    rig.options |= PATIENT
     yield rig
     await rig.close()

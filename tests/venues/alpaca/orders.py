@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from actors.venues.alpaca.stream_session import StreamSession
 from tests.venues.alpaca.rig import AAPL, AlpacaRig
 from tests.venues.desk import ACCOUNT
 from tests.venues.rig import Observed
@@ -40,7 +41,7 @@ def limit(price: float, **changes: Any) -> SubmitOrder:
     return order(order_type=OrderType.LIMIT, price=Decimal(str(price)), **changes)
 
 
-async def until(condition: Callable[[], Any], bound_s: float = 20.0) -> Any:
+async def until(condition: Callable[[], Any], bound_s: float = 60.0) -> Any:
     """Return the first true value of `condition`; fail when it takes too long."""
     end = time.monotonic() + bound_s
     while True:
@@ -51,6 +52,43 @@ async def until(condition: Callable[[], Any], bound_s: float = 20.0) -> Any:
             return value
         assert time.monotonic() < end, "it did not happen in time"
         await asyncio.sleep(0.01)
+
+
+class LoopClock:
+    """The clock of the running event loop, which can be put forward: a time-out without waiting for it."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+        loop = asyncio.get_running_loop()
+        clock = loop.time
+        loop.time = lambda: clock() + self._ahead_s  # type: ignore[method-assign]
+
+    async def run_until(self, condition: Callable[[], Any]) -> Any:
+        """Run ten times as fast until something is true, and return it."""
+
+        def holds() -> Any:
+            self._ahead_s += 0.1
+            return condition()
+
+        return await until(holds)
+
+    async def run_through(self, session: StreamSession, timeouts: int) -> None:
+        """Let so many time-outs of a stream pass on which nothing is said but answers to probes.
+
+        The next probe comes when the answer to the one before was read, however long that took.
+        """
+        heard, take = 0, session._dialect.take
+
+        async def counted(frame: bytes | str) -> bool:
+            nonlocal heard
+            confirms = await take(frame)
+            heard += 1
+            return confirms
+
+        session._dialect.take = counted  # type: ignore[method-assign]
+        for number in range(3 * timeouts):
+            self._ahead_s += 0.35 * session._timeout_s
+            await until(lambda: heard > number)  # noqa: B023
 
 
 @asynccontextmanager

@@ -55,6 +55,8 @@ QUICK = {
     "requests_per_min": 100_000,
     "data_requests_per_min": 100_000,
 }
+PATIENT = {"request_timeout_s": 30.0, "stream_timeout_s": 30.0}
+"""Nothing is given up because a thread had to wait for the processor: a test that wants it says so."""
 
 
 class AlpacaRig:

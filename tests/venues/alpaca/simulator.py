@@ -33,6 +33,10 @@ class AlpacaSimulator:
     requests : list of (method, path, monotonic time)
     held : set of str
         Requests ("GET /v2/account") that are admitted and then wait until they are taken out again.
+    held_answers : set of str
+        Order requests that are performed and told of; their answers wait until they are taken out again.
+    now : function
+        The clock (ns UTC) that `/v2/clock` tells.
     """
 
     def __init__(
@@ -46,6 +50,8 @@ class AlpacaSimulator:
         self.bodies: list[dict[str, Any]] = []
         self.refused: Counter[int] = Counter()
         self.held: set[str] = set()
+        self.held_answers: set[str] = set()
+        self.now: Callable[[], int] = time.time_ns
         self.hidden_legs = False
         self._times: deque[float] = deque()
         self._loop = asyncio.new_event_loop()
@@ -58,7 +64,7 @@ class AlpacaSimulator:
         self.port = 0
         self._thread = threading.Thread(target=self._main, name="alpaca-simulator", daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -75,7 +81,7 @@ class AlpacaSimulator:
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def call(self, function: Callable[[], Any]) -> Any:
@@ -85,7 +91,7 @@ class AlpacaSimulator:
             result = function()
             return await result if isinstance(result, Awaitable) else result
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
 
     def count(self, request: str) -> int:
         """How many of one request ("GET /v2/account") have come."""
@@ -238,6 +244,8 @@ class AlpacaSimulator:
         try:
             if is_early:
                 await asyncio.sleep(0.1)
+            while f"{request.method} {request.path}" in self.held_answers:  # noqa: ASYNC110 - other thread
+                await asyncio.sleep(0.005)
             if faults.happens(Fault.DROP_RESPONSE):
                 self.stream.flush()
                 await self._never()
@@ -392,7 +400,7 @@ class AlpacaSimulator:
         return web.json_response([{k: v for k, v in a.items() if k != "_ts"} for a in page])
 
     async def _clock(self, request: web.Request) -> web.Response:
-        now = rfc3339(time.time_ns() + self.skew_ns)
+        now = rfc3339(self.now() + self.skew_ns)
         return web.json_response(
             {"timestamp": now, "is_open": True, "next_open": now, "next_close": now}
         )

@@ -1,6 +1,5 @@
 """Streams and history of stocks, options and crypto."""
 
-import asyncio
 import time
 from contextlib import asynccontextmanager
 
@@ -8,7 +7,7 @@ import pytest
 
 from actors.venues.alpaca.history import UNSUPPORTED, timeframe
 from actors.venues.alpaca.wire import moment_text
-from tests.venues.alpaca.orders import until
+from tests.venues.alpaca.orders import LoopClock, until
 from tests.venues.alpaca.rig import AAPL, BTC, CALL, KO
 from tests.venues.faults import Fault
 from tests.venues.rig import Observed
@@ -127,27 +126,32 @@ async def test_subscriptions_survive_a_lost_connection(rig):
 
 async def test_unsubscribed_is_not_streamed(rig):
     wanted = Subscription(AAPL.instrument_id, DataKind.QUOTES)
-    async with feeding(rig, wanted) as (feed, _):
+    async with feeding(rig, wanted) as (feed, seen):
         assert rig.simulator.market.subscribed[STOCKS]["quotes"] == {"AAPL"}
         await feed.unsubscribe((wanted,))
         await until(lambda: rig.simulator.market.subscribed[STOCKS]["quotes"] == set())
         await rig.cut()
-        await until(lambda: len(rig.simulator.market.connects) == 2)
-        assert not rig.simulator.market.subscribed.get(STOCKS, {}).get("quotes")
+        await until(lambda: len(seen.of(VenueConnected)) == 2)
+        # The venue confirms this behind everything that was asked for when the stream came back.
+        await feed.subscribe((Subscription(AAPL.instrument_id, DataKind.TRADES),))
+        await until(lambda: rig.simulator.market.subscribed[STOCKS].get("trades") == {"AAPL"})
+        assert not rig.simulator.market.subscribed[STOCKS].get("quotes")
 
 
 async def test_mute_feed_is_cut(rig):
+    rig.options["stream_timeout_s"] = 6.0
     async with feeding(rig, Subscription(AAPL.instrument_id, DataKind.QUOTES)) as (_, seen):
         rig.simulator.market.is_mute = True
-        lost = (await until(lambda: seen.of(VenueDisconnected)))[0]
+        lost = (await LoopClock().run_until(lambda: seen.of(VenueDisconnected)))[0]
         assert "mute" in lost.reason
         rig.simulator.market.is_mute = False
         await until(lambda: len(seen.of(VenueConnected)) == 2)
 
 
 async def test_quiet_feed_is_left_alone(rig):
-    async with feeding(rig, Subscription(AAPL.instrument_id, DataKind.QUOTES)) as (_, seen):
-        await asyncio.sleep(2 * rig.options["stream_timeout_s"])
+    async with feeding(rig, Subscription(AAPL.instrument_id, DataKind.QUOTES)) as (feed, seen):
+        _, session = feed._streams[AssetClass.EQUITY]
+        await LoopClock().run_through(session, timeouts=2)
         assert not seen.of(VenueDisconnected)
 
 

@@ -7,17 +7,26 @@ from decimal import Decimal
 import pytest
 
 from actors.venue_calls import call_venue
+from actors.venues.alpaca import http
 from actors.venues.alpaca.http import LANE_THREADS
-from tests.venues.alpaca.orders import connected, limit, order, until
+from tests.venues.alpaca.orders import LoopClock, connected, limit, order, until
 from tests.venues.desk import ACCOUNT
 from tests.venues.faults import Fault
 from trading.commands import CancelAllOrders, CancelOrder
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
-from trading.outcomes import SubmitNotSent, VenueDisconnected
+from trading.outcomes import SubmitNotSent, VenueClockRead, VenueDisconnected
 from trading.refusals import RefusalCode
 from trading.values import OrderStatus
 
 pytestmark = pytest.mark.asyncio
+
+
+def stopped_clock(port):
+    """Let the budget of requests go by a clock that stands still; the test moves it on."""
+    pacing = port._rest._pacing
+    now = [pacing._now()]
+    pacing._now = lambda: now[0]
+    return now
 
 
 @pytest.mark.parametrize(
@@ -34,11 +43,15 @@ pytestmark = pytest.mark.asyncio
 async def test_lost_answer_is_unknown_is_sent_once_and_the_venue_knows_the_truth(
     rig, fault, was_executed
 ):
+    rig.options["request_timeout_s"] = 15.0
     async with connected(rig) as (port, _):
         asked = limit(90)
         rig.faults.plan(fault)
+        sending = asyncio.create_task(port.submit(asked))
+        await until(lambda: rig.faults.happened[fault])  # now it is decided what the truth is
+        await LoopClock().run_until(sending.done)  # some are never answered
         with pytest.raises(OutcomeUnknown):
-            await port.submit(asked)
+            await sending
         report = await port.order_status(ACCOUNT, asked.client_order_id)
         assert (report is not None) == was_executed
         posts = [path for method, path, _ in rig.simulator.requests if method == "POST"]
@@ -47,7 +60,9 @@ async def test_lost_answer_is_unknown_is_sent_once_and_the_venue_knows_the_truth
 
 
 async def test_rate_limit_is_unsent_and_pauses_everything(rig):
-    async with connected(rig) as (port, _):
+    async with connected(rig) as (port, seen):
+        await until(lambda: seen.of(VenueClockRead))  # nothing else is under way
+        stopped_clock(port)  # the pause does not end
         rig.simulator.rate_headers = False
         rig.faults.plan(Fault.RATE_LIMIT)
         with pytest.raises(VenueUnreachable, match="too many"):
@@ -98,15 +113,17 @@ async def test_unknown_order_is_none_and_a_broken_gateway_is_not(rig):
 
 async def test_refused_credentials_end_everything_at_once(rig):
     async with connected(rig) as (port, seen):
+        await until(lambda: seen.of(VenueClockRead))  # nothing else is under way
+        session = port._session._task
         rig.faults.plan(Fault.BAD_CREDENTIALS)
         with pytest.raises(VenueRefused, match="ALPACA_API_KEY"):
             await port.account(ACCOUNT)
         await until(lambda: [m for m in seen.of(VenueDisconnected) if m.is_final])
+        await until(session.done)  # from then on nobody can connect again
         asked, connects = len(rig.simulator.requests), len(rig.simulator.stream.connects)
         for _ in range(3):
             with pytest.raises(VenueUnreachable, match="nothing was sent"):
                 await port.account(ACCOUNT)
-        await asyncio.sleep(0)
         assert len(rig.simulator.requests) == asked
         assert len(rig.simulator.stream.connects) == connects
         assert sum(m.is_final for m in seen.of(VenueDisconnected)) == 1
@@ -131,12 +148,35 @@ async def test_hung_queries_do_not_hold_up_a_cancel(rig):
         await asyncio.gather(*queries)
 
 
-async def test_cancel_goes_before_what_waits_for_the_budget(rig):
+async def test_cancel_goes_before_what_waits_for_the_budget(rig, monkeypatch):
+    monkeypatch.setattr(http, "_WINDOW_S", 0.5)
     rig.options["requests_per_min"] = 6
-    rig.options["request_timeout_s"] = 0.5
+    query = "GET /v2/account"
+    async with connected(rig) as (port, seen):
+        await until(lambda: seen.of(VenueClockRead))  # the first of six
+        now = stopped_clock(port)
+        now[0] = port._rest._pacing._spent[0][0] + 0.2
+        asked = limit(90)
+        await port.submit(asked)
+        queries = [asyncio.create_task(port.account(ACCOUNT)) for _ in range(6)]
+        await until(lambda: rig.simulator.count(query) == 4)
+        cancel = CancelOrder(client_order_id=asked.client_order_id, account_id=ACCOUNT)
+        canceling = asyncio.create_task(port.cancel(cancel))
+        await until(lambda: len(port._rest._pacing._waiting) == 3)  # it came behind two queries
+        now[0] += 0.35  # room for one
+        await canceling
+        assert rig.simulator.count(query) == 4
+        assert rig.desk.order(asked.client_order_id).status is OrderStatus.CANCELED
+        now[0] += 0.5
+        await asyncio.gather(*queries)
+
+
+async def test_what_finds_no_room_in_the_budget_was_not_sent(rig):
+    rig.options["requests_per_min"] = 6
     async with connected(rig) as (port, _):
         asked = limit(90)
         await port.submit(asked)
+        port._rest._timeout_s = 0.5
         cancel = CancelOrder(client_order_id=asked.client_order_id, account_id=ACCOUNT)
         results = await asyncio.gather(
             *(port.account(ACCOUNT) for _ in range(6)), port.cancel(cancel), return_exceptions=True

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from websockets.legacy.client import connect
 
+from actors.venues.alpaca import stream_session
 from actors.venues.alpaca.stream_session import SessionListener, StreamSession
 
 pytestmark = pytest.mark.asyncio
@@ -15,8 +16,22 @@ pytestmark = pytest.mark.asyncio
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 
 
-async def _mute_server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Accept a websocket, never say a word, and hang up soon after the client's goodbye."""
+class _MuteServer:
+    """Accepts a websocket, never says a word, and hangs up when it may, after the client's goodbye."""
+
+    def __init__(self) -> None:
+        self.heard_goodbye = asyncio.Event()
+        self.may_hang_up = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _accept(reader, writer)
+        await reader.read(1024)
+        self.heard_goodbye.set()
+        await self.may_hang_up.wait()
+        writer.close()
+
+
+async def _accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
     lines = [line.partition(b": ") for line in head.split(b"\r\n")]
     key = next(value for name, _, value in lines if name.lower() == b"sec-websocket-key")
@@ -25,9 +40,6 @@ async def _mute_server(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
     )
-    await reader.read(1024)
-    await asyncio.sleep(0.2)
-    writer.close()
 
 
 class _Dialect:
@@ -35,18 +47,9 @@ class _Dialect:
 
     def __init__(self, port: int) -> None:
         self._url = f"ws://127.0.0.1:{port}"
-        self.is_closing = asyncio.Event()
 
     async def open(self) -> tuple[Any, bool]:
-        socket = await connect(self._url, close_timeout=1, ping_interval=None)
-        close = socket.close
-
-        async def told_close() -> None:
-            asyncio.get_running_loop().call_later(0.1, self.is_closing.set)  # it has said goodbye
-            await close()
-
-        socket.close = told_close
-        return socket, True
+        return await connect(self._url, close_timeout=60, ping_interval=None), True
 
     async def probe(self) -> bool:
         return True
@@ -55,16 +58,21 @@ class _Dialect:
         return False
 
 
-async def test_stop_while_a_mute_stream_is_being_closed_ends_the_session():
-    server = await asyncio.start_server(_mute_server, "127.0.0.1", 0)
+async def test_stop_while_a_mute_stream_is_being_closed_ends_the_session(monkeypatch):
+    monkeypatch.setattr(stream_session, "_CLOSE_TIMEOUT_S", 60)  # only the server ends the closing
+    mute = _MuteServer()
+    server = await asyncio.start_server(mute.serve, "127.0.0.1", 0)
     dialect, reasons = _Dialect(server.sockets[0].getsockname()[1]), []
     listener = SessionListener(lambda: None, lambda reason, is_final: reasons.append(reason))
-    session = StreamSession(dialect, listener, timeout_s=0.2, open_timeout_s=5.0)
+    session = StreamSession(dialect, listener, timeout_s=0.2, open_timeout_s=60.0)
     try:
         session.start()
-        async with asyncio.timeout(10):
-            await dialect.is_closing.wait()
-            await session.stop()
+        async with asyncio.timeout(30):
+            await mute.heard_goodbye.wait()
+            stopping = asyncio.create_task(session.stop())
+            await asyncio.sleep(0)  # it has asked the session to end
+            mute.may_hang_up.set()
+            await stopping
         assert reasons == []  # who stopped it hears nothing more
     finally:
         server.close()

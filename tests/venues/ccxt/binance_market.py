@@ -84,8 +84,8 @@ class BinanceMarket:
             "asks": [[p, q] for p, q in sorted(self._book["asks"].items(), key=_price)],
         }
 
-    def book(self, *, bids=(), asks=(), is_lost=False):
-        """Change the book and tell of it; a lost message leaves a gap in the numbers."""
+    async def _change_book(self, bids, asks, *, is_lost):
+        """A lost message leaves a gap in the numbers."""
         first = self._last_update + 1
         self._last_update = first + 1
         for side, changes in (("bids", bids), ("asks", asks)):
@@ -105,7 +105,7 @@ class BinanceMarket:
                 "b": [list(each) for each in bids],
                 "a": [list(each) for each in asks],
             }
-            self.tell(f"{symbol.lower()}@depth@100ms", message)
+            await self.tell_now(f"{symbol.lower()}@depth@100ms", message)
 
     def quote(self, bid, ask):
         message = self.quoted(bid, ask)

@@ -67,8 +67,8 @@ class BybitMarket:
 
         return {"b": side("bids"), "a": side("asks")}
 
-    def book(self, *, bids=(), asks=(), is_lost=False):
-        """Change the book and tell of it; a lost message leaves a gap in the numbers."""
+    async def _change_book(self, bids, asks, *, is_lost):
+        """A lost message leaves a gap in the numbers."""
         self._update += 1
         for name, changes in (("bids", bids), ("asks", asks)):
             for price, size in changes:
@@ -79,7 +79,7 @@ class BybitMarket:
         if not is_lost:
             levels = {"b": [list(e) for e in bids], "a": [list(e) for e in asks]}
             topic = f"orderbook.50.{MARKET_ID}"
-            self.tell(topic, self._book_message(topic, "delta", levels))
+            await self.tell_now(topic, self._book_message(topic, "delta", levels))
 
     def _book_message(self, topic, kind, levels):
         data = {"s": MARKET_ID, **levels, "u": self._update, "seq": self._update * 7}

@@ -87,8 +87,8 @@ class KrakenMarket:
         )
         return zlib.crc32(text.encode())
 
-    def book(self, *, bids=(), asks=(), is_lost=False):
-        """Change the book (prices and sizes as text, with all their digits) and tell of it."""
+    async def _change_book(self, bids, asks, *, is_lost):
+        """Prices and sizes have all their digits: the checksum is made of them."""
         for side, changes in (("bids", bids), ("asks", asks)):
             for price, size in changes:
                 if Decimal(size):
@@ -96,7 +96,7 @@ class KrakenMarket:
                 else:
                     self._book[side].pop(price, None)
         if not is_lost:
-            self.tell("book", raw(self._book_message("update", bids, asks)))
+            await self.tell_now("book", raw(self._book_message("update", bids, asks)))
 
     def _book_message(self, kind, bids, asks):
         data = {

@@ -105,7 +105,7 @@ class Orders:
     def open_orders(self) -> list:
         return [
             each
-            for each in self._orders.values()
+            for each in list(self._orders.values())  # one may be made by hand meanwhile
             if not each.rejected and self.state(each).status in WORKING
         ]
 

@@ -1,6 +1,8 @@
 """One running simulator of an exchange, and the real adapter in front of it."""
 
 import asyncio
+import time
+import unittest.mock
 from dataclasses import replace
 from decimal import Decimal
 
@@ -20,6 +22,8 @@ from trading.values import AssetClass
 
 START = 100.0
 ALL_FAULTS = frozenset(Fault)
+HEAD_START_S = 5.0
+"""At Kraken, whose requests carry rising numbers."""
 
 
 def instrument(name, currency):
@@ -51,11 +55,15 @@ class ExchangeRig:
         self.simulator = simulator(self.desk, self.faults)
         self.options = {
             "base_url": self.simulator.url,
-            "stream_timeout_s": 2.0,
-            "data_timeout_s": 5.0,
+            # Long: none of them may run out because a thread of a busy machine has to wait.
+            "request_timeout_s": 20.0,
+            "stream_timeout_s": 20.0,
+            "data_timeout_s": 30.0,
+            "options": {"recvWindow": 60_000},
             **options,
         }
         self.is_live = is_live
+        self.patches = []
         capabilities = open_execution(self.settings()).capabilities
         self.profile = replace(CCXT, capabilities=capabilities)
 
@@ -90,7 +98,15 @@ class ExchangeRig:
         await asyncio.sleep(0)
 
     async def close(self):
+        for patch in self.patches:
+            patch.stop()
         await asyncio.to_thread(self.simulator.close)
+
+
+def time_stands_still(port):
+    """Stop the clock of the budget of requests: what has no room now never has any."""
+    now = time.monotonic()
+    port._session.hooks.pacing._now = lambda: now
 
 
 async def open_rig(folder):
@@ -102,7 +118,7 @@ async def open_rig(folder):
 async def open_kraken(folder):
     """Kraken spot, which has no test environment."""
     fees = Fees(maker_bps=Decimal(16), taker_bps=Decimal(26), increment=Decimal("0.00001"))
-    return ExchangeRig(
+    rig = ExchangeRig(
         "kraken",
         Kraken,
         "BTC/USD.KRAKEN",
@@ -110,6 +126,11 @@ async def open_kraken(folder):
         is_live=True,
         fees=fees,
     )
+    # A simulator that has to wait for longer than the usual head start may read two requests in any order.
+    patch = unittest.mock.patch("actors.venues.ccxt.hooks.HEAD_START_S", HEAD_START_S)
+    patch.start()
+    rig.patches.append(patch)
+    return rig
 
 
 async def open_bybit(folder):

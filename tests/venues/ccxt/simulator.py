@@ -19,7 +19,7 @@ from tests.venues.faults import Fault, Faults
 from trading.reports import FillReport
 from trading.values import OrderStatus
 
-SKEW_MS = 3_000
+SKEW_MS = 30_000
 
 
 class Stream:
@@ -66,7 +66,7 @@ class Simulator(Orders):
         self.port = 0
         self._thread = threading.Thread(target=self._serve, name=f"{self.name} simulator")
         self._thread.start()
-        self._started.wait(10)
+        assert self._started.wait(60)
         desk.on_report(self._reported)
 
     # -- the thread
@@ -100,11 +100,11 @@ class Simulator(Orders):
     def close(self):
         self.run(self._stop_server())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
 
     def run(self, work):
         """Perform a coroutine in the thread of the server; return its result."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     @property
     def url(self):
@@ -296,12 +296,23 @@ class Simulator(Orders):
     def tell(self, topic, message):
         """Tell everyone who subscribed to a topic of market data."""
 
-        async def tell():
-            for stream in list(self._streams):
-                if topic in stream.topics and not self._is_mute(stream):
-                    await stream.send(message)
+        self.run(self.tell_now(topic, message))
 
-        self.run(tell())
+    async def tell_now(self, topic, message):
+        """The same, in the thread of the server."""
+        for stream in list(self._streams):
+            if topic in stream.topics and not self._is_mute(stream):
+                await stream.send(message)
+
+    def book(self, *, bids=(), asks=(), is_lost=False):
+        """Change the book (prices and sizes as text) and tell of it, unless that message is lost.
+
+        In the thread of the server: a snapshot never has the number of a change without the change.
+        """
+        self.run(self._change_book(bids, asks, is_lost=is_lost))
+
+    async def _change_book(self, bids, asks, *, is_lost):
+        raise NotImplementedError
 
     def spawn(self, work):
         task = self._loop.create_task(work)

@@ -11,7 +11,7 @@ from ccxt.base import errors as kinds
 
 from actors.venues.ccxt.dialects import dialect_of
 from actors.venues.ccxt.failures import Call, CredentialsRefused, TooFast, failure
-from tests.venues.ccxt.rig import open_bybit, open_kraken, open_rig
+from tests.venues.ccxt.rig import open_bybit, open_kraken, open_rig, time_stands_still
 from tests.venues.faults import Fault
 from tests.venues.trader import Trader
 from trading.commands import CancelOrder
@@ -163,10 +163,10 @@ def test_addresses_and_signatures_are_not_shown():
 # -- the answers of the exchanges, through the whole client
 
 
-def told(opener, tell, **options):
+def told(opener, tell, **settings):
     async def whole():
         rig = await opener(None)
-        trader = Trader(rig)
+        trader = Trader(rig, **settings)
         try:
             await trader.start()
             await tell(rig, trader)
@@ -216,6 +216,7 @@ def test_an_order_that_nobody_knows_is_none_and_cannot_be_cancelled(opener):
 @pytest.mark.parametrize("opener", OPENERS)
 def test_a_flood_is_answered_with_silence_for_a_while(opener):
     async def tell(rig, trader):
+        time_stands_still(trader.port)  # the pause is never over
         rig.faults.plan(Fault.RATE_LIMIT)
         with pytest.raises(VenueUnreachable):
             await trader.port.submit(trader.limit(80))
@@ -226,7 +227,7 @@ def test_a_flood_is_answered_with_silence_for_a_while(opener):
         assert len(rig.simulator.asked) == asked
         assert not rig.desk.working()
 
-    told(opener, tell)
+    told(opener, tell, reconcile_interval_ns=0)
 
 
 @pytest.mark.parametrize("opener", OPENERS)

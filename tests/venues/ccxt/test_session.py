@@ -210,7 +210,9 @@ def numbered():
     return type("Numbered", (_Hooked, Slow), {"hooks": hooks})()
 
 
-def test_a_slow_request_is_not_overtaken_by_the_next():
+def test_a_slow_request_is_not_overtaken_by_the_next(monkeypatch):
+    monkeypatch.setattr("actors.venues.ccxt.hooks.HEAD_START_S", 60.0)
+
     async def tell():
         exchange = numbered()
         await asyncio.gather(exchange.fetch("0.03", "POST"), exchange.fetch("0", "POST"))
@@ -224,7 +226,7 @@ def test_a_request_without_an_answer_does_not_hold_up_the_next():
         exchange = numbered()
         hanging = asyncio.ensure_future(exchange.fetch("3600", "POST"))
         await asyncio.sleep(0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await exchange.fetch("0", "POST")
         hanging.cancel()
         with pytest.raises(asyncio.CancelledError):

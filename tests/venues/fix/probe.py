@@ -25,16 +25,20 @@ def in_loop(tell):
     return test
 
 
-async def until(holds: Callable[[], object], bound_s: float = 15.0) -> None:
+async def until(holds: Callable[[], object], bound_s: float = 60.0) -> None:
     end = time.monotonic() + bound_s
     while not holds():  # tests of threads have nothing to wait on
         assert time.monotonic() < end, f"not within {bound_s} s"
         await asyncio.sleep(0.01)
 
 
+PATIENT = {"heartbeat_s": 30, "logon_timeout_s": 30.0}
+"""No session ends because a thread had to wait for the processor: only what a test does ends one."""
+
+
 @asynccontextmanager
 async def rig_at(folder, **options):
-    rig = FixRig(folder, **options)
+    rig = FixRig(folder, **{**PATIENT, **options})
     try:
         yield rig
     finally:
@@ -43,7 +47,7 @@ async def rig_at(folder, **options):
 
 @asynccontextmanager
 async def connected(rig: FixRig, *, is_up: bool = True, **options):
-    """Open an adapter; yields it and what it says."""
+    """Open an adapter; yields it and what it says. At the end the venue knows that it is gone."""
     port, seen = rig.open_port(**options), Observed()
     await port.connect(seen)
     try:
@@ -51,7 +55,9 @@ async def connected(rig: FixRig, *, is_up: bool = True, **options):
             await until(lambda: seen.of(VenueConnected))
         yield port, seen
     finally:
+        begun = rig.venue.begun
         await port.disconnect()
+        await until(lambda: rig.venue.ended >= begun)
 
 
 def order(name: str, **changes) -> SubmitOrder:

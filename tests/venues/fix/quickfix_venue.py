@@ -1,6 +1,7 @@
 """The same venue on QuickFIX's own acceptor: what both engines do alike is no accident of one of them."""
 # ruff: noqa: N802  # names of the library
 
+import queue
 import socket
 import tempfile
 import threading
@@ -35,9 +36,10 @@ class _Callbacks(quickfix.Application):
 
     def onLogon(self, session_id) -> None:
         self._venue.logons += 1
+        self._venue.begun += 1
 
     def onLogout(self, session_id) -> None:
-        pass
+        self._venue.ended = self._venue.begun  # also said of a logon that was refused
 
     def toAdmin(self, message, session_id) -> None:
         pass
@@ -60,10 +62,14 @@ class QuickfixVenue:
     engine = "quickfix"
 
     def __init__(self, floor: Floor, username: str = "", password: str = "") -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        # The library needs a number. This socket never listens, and keeps the number from everybody else.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self.port = self._reserved.getsockname()[1]
         self.logons = 0
+        self.begun = 0
+        self.ended = 0
         self._floor = floor
         self._credentials = (username, password)
         self._lock = threading.RLock()
@@ -75,9 +81,11 @@ class QuickfixVenue:
         self._settings.setFromString(SETTINGS.format(port=self.port, folder=self._folder.name))
         self._store = quickfix.FileStoreFactory(self._settings)
         self._acceptor = quickfix.SocketAcceptor(self._callbacks, self._store, self._settings)
-        self._is_closing = threading.Event()
+        self._jobs: queue.SimpleQueue[tuple] = queue.SimpleQueue()
+        self._is_listening, self._is_closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._serve, name="quickfix venue", daemon=True)
         self._thread.start()
+        assert self._is_listening.wait(60)
 
     def admits(self, message) -> bool:
         given = tuple(
@@ -94,23 +102,33 @@ class QuickfixVenue:
             return function(*arguments)
 
     def cut(self) -> None:
-        quickfix.Session.lookupSession(self._id).disconnect()
+        done = threading.Event()
+        self._post(quickfix.Session.lookupSession(self._id).disconnect)
+        self._post(done.set)
+        assert done.wait(60)
 
     def close(self) -> None:
         self._is_closing.set()
-        self._thread.join(10)
+        self._thread.join(60)
+        assert not self._thread.is_alive()
         del self._acceptor
+        self._reserved.close()
         self._folder.cleanup()
 
     def _serve(self) -> None:
-        """Poll, and stop in the same thread: `stop` from another one races with connections that end."""
+        """Poll, cut and stop in one thread: from another one they race with connections that end."""
         while not self._is_closing.is_set():
+            while not self._jobs.empty():
+                function, *arguments = self._jobs.get()
+                self.run(function, *arguments)
             self._acceptor.poll()
+            self._is_listening.set()
             time.sleep(0.001)
         self._acceptor.stop(True)
 
     def _post(self, function, *arguments) -> None:
-        self.run(function, *arguments)
+        """Let the venue's thread call it: who posts may hold the lock of the desk."""
+        self._jobs.put((function, *arguments))
 
     def _say(self, fields: Fields, how: How) -> None:
         """Send, or number and keep until the client is back."""

@@ -53,7 +53,13 @@ class Transcript(Log, LogFactory):
 
 
 class FixcoreVenue(Application):
-    """One acceptor with one session. What happens while nobody is logged on is numbered and kept."""
+    """One acceptor with one session. What happens while nobody is logged on is numbered and kept.
+
+    Attributes
+    ----------
+    begun, ended : int
+        Connections that the session had, and those of them that are over.
+    """
 
     engine = "fixcore"
 
@@ -64,6 +70,8 @@ class FixcoreVenue(Application):
         self.port = 0
         self.transcript = Transcript()
         self.logons = 0
+        self.begun = 0
+        self.ended = 0
         self.queued = 0
         self._credentials = (username, password)
         self._settings = SETTINGS + settings
@@ -110,12 +118,17 @@ class FixcoreVenue(Application):
     def cut(self) -> None:
         self.run(self.session.disconnect)
 
+    async def forget(self, number: int) -> None:
+        """Break the connection, and expect messages from this number on: before anybody can be back."""
+        await self.session.disconnect()
+        self.session._store.set_next_target_msg_seq_num(number)
+
     def close(self) -> None:
         try:
             self._run(self._stop())
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(5)
+            self._thread.join(60)
             self._loop.close()
 
     # -- what fixcore calls
@@ -141,7 +154,7 @@ class FixcoreVenue(Application):
     # -- inside
 
     def _run(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def _loop_soon(self, function, *arguments) -> None:
         self._loop.call_soon_threadsafe(function, *arguments)
@@ -164,9 +177,18 @@ class FixcoreVenue(Application):
             await self._pumping
 
     def _patch(self, session: Session) -> None:
-        """Let the session check the credentials of a logon, and go mute on order."""
+        """Let the session check the credentials of a logon, go mute on order, and count its connections."""
         logon, transmit = session._on_logon, session._transmit
         sequenced = session._handle_sequenced
+        connect, disconnect = session.on_connect, session.on_disconnect
+
+        async def begin(*functions) -> None:
+            self.begun += 1
+            await connect(*functions)
+
+        async def end() -> None:
+            await disconnect()
+            self.ended += 1
 
         async def checked(message) -> None:
             given = (message.get_field_or(553), message.get_field_or(554))
@@ -196,6 +218,7 @@ class FixcoreVenue(Application):
 
         session._on_logon, session._transmit = checked, written
         session._handle_sequenced = in_turn
+        session.on_connect, session.on_disconnect = begin, end
 
     def _stamp(self, message) -> None:
         ahead = 3.0 if self.floor.faults.happens(Fault.CLOCK_SKEW) else 0.0

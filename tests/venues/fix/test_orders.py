@@ -27,6 +27,13 @@ def sent(rig, kind: str) -> list[dict[int, str]]:
     return [fields for fields in rig.floor.received if fields[35] == kind]
 
 
+def stopped_clock(port) -> list[float]:
+    """Let the budget of messages go by a clock that stands still; the test moves it on."""
+    now = [port._pacing._now()]
+    port._pacing._now = lambda: now[0]
+    return now
+
+
 def changed(folder: Path, *changes: tuple[str, str]) -> str:
     """Return the path of the rig's dialect with some changes."""
     text = DIALECT.read_text()
@@ -322,11 +329,14 @@ async def test_lime_orders_carry_limes_tags(folder):
 async def test_when_the_budget_is_used_up_cancels_go_before_orders(folder):
     dialect = changed(folder, ("count = 1000 ", "count = 6 "), ("per_s = 1.0", "per_s = 0.5"))
     async with rig_at(folder, dialect=dialect) as rig, connected(rig) as (port, _):
+        now = stopped_clock(port)
         first = order("first")
         await port.submit(first)
         waiting = [asyncio.ensure_future(port.submit(order(f"o{n}"))) for n in range(9)]
         await until(lambda: rig.floor.asked["D"] >= 6)
         canceling = asyncio.ensure_future(port.cancel(cancel(first)))
+        await until(lambda: len(port._pacing._waiting) == 5)  # it waits, behind four orders
+        now[0] += 1.0
         await asyncio.gather(canceling, *waiting)
         kinds = [fields[35] for fields in rig.floor.received]
         assert kinds.index("F") == 6
@@ -336,11 +346,15 @@ async def test_when_the_budget_is_used_up_cancels_go_before_orders(folder):
 @in_loop
 async def test_when_the_venue_throttles_us_we_slow_down(folder):
     async with rig_at(folder) as rig, connected(rig) as (port, _):
+        now = stopped_clock(port)
         rig.faults.plan(Fault.RATE_LIMIT)
         with pytest.raises(VenueUnreachable, match="THROTTLED"):
             await port.submit(order("a"))
         assert port._pacing.room_in(1) > 0
-        await port.submit(order("b"))
+        later = asyncio.ensure_future(port.submit(order("b")))
+        await until(lambda: port._pacing._waiting)
+        now[0] += 2 * port._pacing.room_in(1)
+        await later
 
 
 @in_loop

@@ -5,6 +5,7 @@ import logging
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -29,9 +30,22 @@ def logons(rig) -> list[int]:
     return [int(text.partition("|34=")[2].partition("|")[0]) for text in texts]
 
 
-def last_number(rig) -> int:
-    text = rig.venue.transcript.of("in")[-1]
+def order_number(rig) -> int:
+    """Return MsgSeqNum of the order that the venue got."""
+    [text] = rig.venue.transcript.of("in", "|35=D|")
     return int(text.partition("|34=")[2].partition("|")[0])
+
+
+def hours_from_now(begin: int, end: int) -> dict[str, str]:
+    """Return the options of a daily session that begins and ends so many hours from now."""
+    times = [datetime.now(UTC) + timedelta(hours=each) for each in (begin, end)]
+    start, stop = (f"{each:%H:%M:%S}" for each in times)
+    return {"start_time": start, "end_time": stop, "time_zone": "UTC"}
+
+
+async def nobody_tries_again(port) -> None:
+    """Return when what keeps the session up has ended: from then on nothing can log on."""
+    await until(port._session._keeper.done)
 
 
 @in_loop
@@ -69,6 +83,8 @@ def test_when_the_process_is_killed_nothing_is_lost_and_nothing_sent_twice(tmp_p
     async def whole():
         async with rig_at(tmp_path) as rig:
             lines = await _killed(rig, orders, fills)
+            await until(lambda: rig.venue.ended)  # it has read all that the process sent
+            await asyncio.to_thread(rig.venue.run, lambda: None)  # and been told what came of it
             await until(lambda: not rig.venue.queued)
             async with connected(rig) as (port, seen):
                 told = {fill.trade_id for fill in await port.executions_since("ACC", 0)}
@@ -113,14 +129,8 @@ async def _killed(rig, orders: int, fills: int) -> list[str]:
 async def test_when_the_venue_asks_again_for_an_old_order_the_gap_is_filled(folder):
     async with rig_at(folder) as rig, connected(rig) as (port, _):
         await port.submit(order("a"))
-        number = last_number(rig)
-
-        def forget() -> None:
-            rig.venue.session._store.set_next_target_msg_seq_num(number)
-
-        await rig.cut()
-        await asyncio.to_thread(rig.venue.run, forget)
         mark = len(rig.venue.transcript.lines)
+        await asyncio.to_thread(rig.venue.run, rig.venue.forget, order_number(rig))
         await until(lambda: len(logons(rig)) == 2)
         assert await _status_when_up(port, "a") is not None
         after = [text for way, text in rig.venue.transcript.lines[mark:] if way == "in"]
@@ -130,12 +140,12 @@ async def test_when_the_venue_asks_again_for_an_old_order_the_gap_is_filled(fold
 
 
 async def _status_when_up(port, name):
-    for _ in range(500):
-        try:
-            return await port.order_status("ACC", order(name).client_order_id)
-        except (VenueUnreachable, OutcomeUnknown):
-            await asyncio.sleep(0.02)
-    raise AssertionError("the session did not come back")
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await port.order_status("ACC", order(name).client_order_id)
+            except (VenueUnreachable, OutcomeUnknown):
+                await asyncio.sleep(0.02)
 
 
 @in_loop
@@ -157,17 +167,18 @@ async def test_while_the_logon_is_not_answered_an_order_is_not_kept_for_later(fo
         logon = rig.venue.session._on_logon
 
         async def silent(message) -> None:
-            rig.venue.session._on_logon = logon
+            """No logon is answered until the test says so, however many are given up meanwhile."""
 
         rig.venue.session._on_logon = silent
         async with connected(rig, is_up=False, logon_timeout_s=1.0) as (port, seen):
-            await until(lambda: rig.venue.transcript.of("in", "|35=A|"))
+            await until(lambda: rig.venue.transcript.of("in", "|35=A|") and port._session._engine)
             with pytest.raises(VenueUnreachable, match="not up"):
                 await port.submit(order("a"))
             with pytest.raises(VenueUnreachable, match="not logged on"):
                 port._session._engine.send(
                     MsgType.NEW_ORDER, {11: order("a").client_order_id, 55: "AAPL"}
                 )
+            rig.venue.session._on_logon = logon
             await until(lambda: seen.of(VenueConnected))
             assert await port.order_status("ACC", order("a").client_order_id) is None
         assert rig.floor.asked["D"] == 0
@@ -206,8 +217,9 @@ async def test_when_our_numbers_are_behind_nobody_tries_again(folder):
         await asyncio.to_thread(
             rig.venue.run, lambda: rig.venue.session._store.set_next_target_msg_seq_num(50)
         )
-        async with connected(rig, is_up=False) as (_, seen):
+        async with connected(rig, is_up=False) as (port, seen):
             await until(lambda: seen.of(VenueDisconnected))
+            await nobody_tries_again(port)
             [down] = seen.of(VenueDisconnected)
             assert down.is_final
             assert "reset_on_logon" in down.reason
@@ -223,8 +235,9 @@ async def test_when_the_venues_numbers_fell_back_nobody_tries_again(folder):
         await asyncio.to_thread(
             rig.venue.run, lambda: rig.venue.session._store.set_next_sender_msg_seq_num(2)
         )
-        async with connected(rig, is_up=False) as (_, seen):
+        async with connected(rig, is_up=False) as (port, seen):
             await until(lambda: seen.of(VenueDisconnected))
+            await nobody_tries_again(port)
             [down] = seen.of(VenueDisconnected)
             assert down.is_final
             assert "too low" in down.reason
@@ -254,12 +267,12 @@ async def test_when_credentials_are_refused_it_is_final_and_the_password_is_nowh
                 await port.submit(order("a"))
                 shown = repr(vars(port)) + repr(vars(port._session)) + repr(port._session._settings)
             rig.faults.plan(Fault.BAD_CREDENTIALS)
-            async with connected(rig, is_up=False) as (_, seen):
+            async with connected(rig, is_up=False) as (port, seen):
                 await until(lambda: seen.of(VenueDisconnected))
+                await nobody_tries_again(port)
                 [down] = seen.of(VenueDisconnected)
                 assert down.is_final
                 assert "Invalid username or password" in down.reason
-                await asyncio.sleep(1.5)
                 assert rig.faults.happened[Fault.BAD_CREDENTIALS] == 1
             assert PASSWORD in rig.venue.transcript.of("in", "|35=A|")[0]
             written = [path.read_bytes() for path in (folder / "store").iterdir()]
@@ -283,8 +296,9 @@ async def test_when_logons_are_refused_for_an_unknown_reason_it_ends_after_three
             await rig.venue.session._disconnect()
 
         rig.venue.session._on_logon = refuse
-        async with connected(rig, is_up=False) as (_, seen):
-            await until(lambda: any(each.is_final for each in seen.of(VenueDisconnected)), 20)
+        async with connected(rig, is_up=False) as (port, seen):
+            await until(lambda: any(each.is_final for each in seen.of(VenueDisconnected)))
+            await nobody_tries_again(port)
             assert "3 times" in seen.of(VenueDisconnected)[-1].reason
             assert len(rig.venue.transcript.of("in", "|35=A|")) == 3
 
@@ -312,19 +326,18 @@ async def test_when_the_venue_cannot_be_reached_we_go_on_trying(folder):
 @in_loop
 async def test_outside_of_its_hours_the_session_waits(folder):
     async with rig_at(folder) as rig:
-        hours = {"start_time": "00:00:01", "end_time": "00:00:02", "time_zone": "UTC"}
+        hours = hours_from_now(6, 7)
         async with connected(rig, is_up=False, **hours) as (_, seen):
             await until(lambda: seen.of(VenueDisconnected))
             assert "opens in" in seen.of(VenueDisconnected)[0].reason
+            await asyncio.sleep(0.5)  # a logon would have come by then
         assert rig.venue.transcript.of("in") == []
 
 
 @in_loop
 async def test_within_its_hours_a_daily_session_works(folder):
-    async with rig_at(folder) as rig:
-        hours = {"start_time": "00:00:00", "end_time": "23:59:59", "time_zone": "UTC"}
-        async with connected(rig, **hours) as (port, _):
-            await port.submit(order("a"))
+    async with rig_at(folder) as rig, connected(rig, **hours_from_now(-6, 6)) as (port, _):
+        await port.submit(order("a"))
 
 
 @in_loop

@@ -80,7 +80,7 @@ def replace(rig, key, **changes):
     return ReplaceOrder(client_order_id=key, account_id=rig.desk.account_id, **changes)
 
 
-async def until(holds, bound_s=10.0):
+async def until(holds, bound_s=60.0):
     """Wait until something is true."""
     async with asyncio.timeout(bound_s):
         while not holds():  # noqa: ASYNC110  # of another thread

@@ -88,11 +88,13 @@ class Market:
         self._follow("trades", session, fields[1], fields[2])
 
     def _follow(self, kind, session, number, con_id):
-        self.streams[session, int(number)] = (kind, int(con_id or 0))
+        # Never changed in place: the tests look from another thread.
+        self.streams = {**self.streams, (session, int(number)): (kind, int(con_id or 0))}
 
     def _unfollow(self, session, fields):
         number = fields[2] if fields[0] != "98" else fields[1]
-        self.streams.pop((session, int(number)), None)
+        gone = (session, int(number))
+        self.streams = {key: value for key, value in self.streams.items() if key != gone}
 
     def _bars(self, session, fields):
         number, con_id = fields[1], int(fields[2])

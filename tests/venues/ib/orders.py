@@ -92,11 +92,14 @@ class Orders:
 
     def live(self):
         return [
-            ticket for ticket in self.tickets.values() if ticket.is_live and ticket.is_transmitted
+            # A copy: the tests look from another thread.
+            ticket
+            for ticket in list(self.tickets.values())
+            if ticket.is_live and ticket.is_transmitted
         ]
 
     def completed(self):
-        return [ticket for ticket in self.tickets.values() if not ticket.is_live]
+        return [ticket for ticket in list(self.tickets.values()) if not ticket.is_live]
 
     def roll_back(self, next_valid):
         """Begin to count orders again, as TWS does when its settings are reset."""

@@ -33,10 +33,11 @@ class IbRig:
             "port": self.tws.port,
             "account": ACCOUNT_CODE,
             "client_id": 7,
-            "request_timeout_s": 3.0,
-            "connect_timeout_s": 3.0,
-            "heartbeat_s": 2.0,
-            "commission_wait_s": 0.5,
+            # Long: none of them may run out because a thread of a busy machine has to wait.
+            "request_timeout_s": 20.0,
+            "connect_timeout_s": 20.0,
+            "heartbeat_s": 20.0,
+            "commission_wait_s": 20.0,
         }
         return VenueSettings(
             venue=Venue("ib"),

@@ -67,8 +67,7 @@ class Session:
         while self._times and now - self._times[0] > WINDOW_S:
             self._times.popleft()
         self._times.append(now)
-        self.tws.fastest = max(self.tws.fastest, len(self._times))
-        if len(self._times) <= MESSAGES_MAX:
+        if len(self._times) <= self.tws.messages_max:
             return False
         self._violations += 1
         self.error(-1, 100, "Max rate of messages per second has been exceeded")
@@ -86,6 +85,10 @@ class Simulator:
         What `managedAccounts` says.
     received : Counter
         Messages by kind.
+    messages_max : int
+        So many may come in one window; those that were held up on the way come all at once.
+    clock_ahead_s : int
+        By how much `CLOCK_SKEW` sets the clock forward.
     is_frozen : bool
         The socket stays open and TWS says nothing at all.
     """
@@ -98,7 +101,8 @@ class Simulator:
         self.received = Counter()
         self.sessions = {}
         self.logins = []
-        self.fastest = 0
+        self.messages_max = MESSAGES_MAX
+        self.clock_ahead_s = 30
         self.is_frozen = False
         self.lists_garbage = False
         self.says_on_login = [(2104, "Market data farm connection is OK:usfarm")]
@@ -112,7 +116,7 @@ class Simulator:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tws", daemon=True)
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
 
     # -- for the tests, from any thread
 
@@ -122,7 +126,7 @@ class Simulator:
         async def work():
             return function(*args)
 
-        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(60)
 
     def say(self, *fields, client_id=None):
         """Send one message to every session, or to one."""
@@ -147,7 +151,7 @@ class Simulator:
     def close(self):
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
+            self._thread.join(60)
 
     # -- in the thread of the simulator
 
@@ -303,7 +307,7 @@ class Simulator:
         session.say([52, 1, number])
 
     def _time(self, session, fields):
-        ahead = 3 if self.faults.happens(Fault.CLOCK_SKEW) else 0
+        ahead = self.clock_ahead_s if self.faults.happens(Fault.CLOCK_SKEW) else 0
         session.say([49, 1, int(time.time()) + ahead])
 
     def _ignore(self, session, fields):

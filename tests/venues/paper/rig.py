@@ -76,8 +76,8 @@ class PaperRig:
             port.set_endpoint(self._bus.address.router, self._bus.address.pub)
 
     async def release(self) -> None:
-        self._errands.extend(reversed(self._held))
-        self._held.clear()
+        while self._held:  # one by one: the host may hold back another one meanwhile
+            self._errands.append(self._held.pop())
         self._bus.wake()
 
     async def close(self) -> None:
@@ -97,7 +97,7 @@ class PaperRig:
     def _stop(self) -> None:
         self._stopping = True
         self._bus.wake()
-        self._thread.join(10)
+        self._thread.join(60)
 
     def _run(self, bus: ZmqBus) -> None:
         while not self._stopping:
@@ -147,9 +147,7 @@ class PaperRig:
         if threading.current_thread() is self._thread:
             self._reports.append(report)
         else:  # the market moved
-            self._reports.append(report)
-            self._errands.extend(self._reports)
-            self._reports.clear()
+            self._errands.append(report)  # told behind what the host has in hand
             self._bus.wake()
 
 
