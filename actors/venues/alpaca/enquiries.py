@@ -18,6 +18,7 @@ from actors.venues.alpaca.parse import (
     position_report,
 )
 from actors.venues.alpaca.wire import moment, shaped
+from actors.venues.clock import clock_skew
 from trading.identifiers import AccountId, ClientOrderId
 from trading.reports import (
     AccountReport,
@@ -126,10 +127,10 @@ class Enquiries:
         return status
 
     async def clock_skew(self) -> int:
-        """Return the venue's clock minus ours (ns), measured at the middle of the question."""
+        """Return the venue's clock minus ours (ns); a slow answer is no skew."""
         asked = self._now()
         clock = shaped(await self._rest.get("/clock"), Clock)
-        return moment(clock.timestamp) - (asked + self._now()) // 2
+        return clock_skew((moment(clock.timestamp), 0), asked, self._now())
 
     async def _fill(self, activity: Activity) -> FillReport:
         key = await self._lookup.name_of(activity.order_id or "")

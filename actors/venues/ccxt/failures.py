@@ -24,6 +24,7 @@ from trading.refusals import RefusalCode
 
 NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, socket.gaierror)
 LONGEST_TEXT = 300
+INVALID_NONCE = "INVALID_NONCE"
 
 
 @dataclass(slots=True)
@@ -38,9 +39,12 @@ class Call:
         HTTP status of the last answer; 0 without one.
     headers : mapping
         Of the last answer, names in small letters.
+    is_repeated : bool
+        Whether the call before was refused because a later number had overtaken its own.
     """
 
     priority: Priority = Priority.QUERY
+    is_repeated: bool = False
     requests: int = 0
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -117,7 +121,7 @@ def _told_apart(text: str, reason: str, code: str, dialect: Dialect) -> VenueErr
     if _matches(dialect.unknown_order, text):
         return VenueRefused(RefusalCode.UNKNOWN_ORDER, reason)
     if _matches(dialect.refused_nonce, text):
-        return VenueRefused("INVALID_NONCE", reason)
+        return VenueRefused(INVALID_NONCE, reason)
     return None
 
 

@@ -96,14 +96,20 @@ class _Hooked:
         send = super().fetch(self.hooks.routed(url), method, headers, body)  # type: ignore[misc]
         if self.hooks.one_by_one is None or method == "GET":
             return await send
-        return await self._in_order(send, self.hooks.one_by_one)
+        is_alone = call is not None and call.is_repeated
+        return await self._in_order(send, self.hooks.one_by_one, None if is_alone else HEAD_START_S)
 
-    async def _in_order(self, send: Coroutine[Any, Any, Any], turn: asyncio.Lock) -> Any:
-        """Let a request get a head start before the next: their numbers must arrive in order."""
+    async def _in_order(
+        self, send: Coroutine[Any, Any, Any], turn: asyncio.Lock, head_start_s: float | None
+    ) -> Any:
+        """Let a request get a head start before the next: their numbers must arrive in order.
+
+        None lets nobody go before it is answered; ccxt gives up in time.
+        """
         async with turn:
             request = asyncio.ensure_future(send)
             try:
-                await asyncio.wait({request}, timeout=HEAD_START_S)
+                await asyncio.wait({request}, timeout=head_start_s)
             except asyncio.CancelledError:
                 request.cancel()
                 raise

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 from actors.venues.ccxt.config import CcxtOptions
 from actors.venues.ccxt.dialects import Dialect, dialect_of
-from actors.venues.ccxt.failures import Call, TooFast, failure
+from actors.venues.ccxt.failures import INVALID_NONCE, Call, TooFast, failure
 from actors.venues.ccxt.hooks import CURRENT, Hooks, hooked
 from actors.venues.pacing import Pacing, Priority
 from actors.venues.profile import VenueSettings, variable_name
-from trading.errors import ConfigError
+from trading.errors import ConfigError, VenueRefused
 
 SHORTEST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
@@ -70,12 +70,26 @@ class CcxtSession:
     ) -> Any:
         """Call a method of the exchange.
 
+        A number that a later one overtook on the way is refused, and nothing was done: such a call is repeated
+        once, with nobody beside it.
+
         Raises
         ------
         VenueError
             What became of it; secrets are not in the text.
         """
         call = Call(priority=priority)
+        try:
+            return await self._once(call, name, args, details)
+        except VenueRefused as refusal:
+            is_numbered = self.hooks.one_by_one is not None and call.requests == 1
+            if not is_numbered or refusal.venue_code != INVALID_NONCE:
+                raise
+        return await self._once(Call(priority=priority, is_repeated=True), name, args, details)
+
+    async def _once(
+        self, call: Call, name: str, args: tuple[Any, ...], details: Mapping[str, Any]
+    ) -> Any:
         token = CURRENT.set(call)
         try:
             # ccxt changes the decimal context that it finds; here it finds one of its own.

@@ -283,6 +283,27 @@ def test_a_number_that_comes_too_late_is_a_refusal_of_kraken():
         with pytest.raises(VenueRefused) as refusal:
             await trader.port.submit(trader.limit(80, side=OrderSide.BUY))
         assert refusal.value.venue_code == "INVALID_NONCE"
+        assert not rig.desk.submitted
+
+    told(open_kraken, tell)
+
+
+def test_an_order_whose_number_was_overtaken_is_sent_once_more(monkeypatch):
+    async def tell(rig, trader):
+        venue, refuse = rig.simulator, rig.simulator._refused
+        refused = []
+
+        def overtaken(refusal):
+            refused.append(refusal.what)
+            venue._nonce = 0
+            return refuse(refusal)
+
+        monkeypatch.setattr(venue, "_refused", overtaken)
+        venue._nonce = 10**17
+        order = trader.limit(80, side=OrderSide.BUY)
+        await trader.port.submit(order)
+        assert refused == ["BAD_NONCE"]
+        assert list(rig.desk.submitted) == [order.client_order_id]
 
     told(open_kraken, tell)
 

@@ -12,7 +12,8 @@ import pytest
 
 from actors.venues.ccxt.dialects import dialect_of
 from actors.venues.ccxt.execution import open_execution
-from actors.venues.ccxt.hooks import Hooks, _Hooked
+from actors.venues.ccxt.failures import Call
+from actors.venues.ccxt.hooks import CURRENT, Hooks, _Hooked
 from actors.venues.ccxt.market_data import open_market_data
 from actors.venues.ccxt.profile import CCXT
 from actors.venues.ccxt.session import CcxtSession
@@ -216,6 +217,21 @@ def test_a_slow_request_is_not_overtaken_by_the_next(monkeypatch):
     async def tell():
         exchange = numbered()
         await asyncio.gather(exchange.fetch("0.03", "POST"), exchange.fetch("0", "POST"))
+        return exchange.arrived
+
+    assert asyncio.run(tell()) == ["0.03", "0"]
+
+
+def test_a_request_that_was_overtaken_once_is_sent_with_nobody_beside_it(monkeypatch):
+    monkeypatch.setattr("actors.venues.ccxt.hooks.HEAD_START_S", 0.0)
+
+    async def again(exchange, pause):
+        CURRENT.set(Call(is_repeated=True))
+        await exchange.fetch(pause, "POST")
+
+    async def tell():
+        exchange = numbered()
+        await asyncio.gather(again(exchange, "0.03"), exchange.fetch("0", "POST"))
         return exchange.arrived
 
     assert asyncio.run(tell()) == ["0.03", "0"]
