@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import unittest.mock
 from dataclasses import replace
 from decimal import Decimal
 
@@ -22,8 +21,6 @@ from trading.values import AssetClass
 
 START = 100.0
 ALL_FAULTS = frozenset(Fault)
-HEAD_START_S = 5.0
-"""At Kraken, whose requests carry rising numbers."""
 
 
 def instrument(name, currency):
@@ -63,7 +60,6 @@ class ExchangeRig:
             **options,
         }
         self.is_live = is_live
-        self.patches = []
         capabilities = open_execution(self.settings()).capabilities
         self.profile = replace(CCXT, capabilities=capabilities)
 
@@ -98,8 +94,6 @@ class ExchangeRig:
         await asyncio.sleep(0)
 
     async def close(self):
-        for patch in self.patches:
-            patch.stop()
         await asyncio.to_thread(self.simulator.close)
 
 
@@ -118,7 +112,7 @@ async def open_rig(folder):
 async def open_kraken(folder):
     """Kraken spot, which has no test environment."""
     fees = Fees(maker_bps=Decimal(16), taker_bps=Decimal(26), increment=Decimal("0.00001"))
-    rig = ExchangeRig(
+    return ExchangeRig(
         "kraken",
         Kraken,
         "BTC/USD.KRAKEN",
@@ -126,11 +120,6 @@ async def open_kraken(folder):
         is_live=True,
         fees=fees,
     )
-    # A simulator that has to wait for longer than the usual head start may read two requests in any order.
-    patch = unittest.mock.patch("actors.venues.ccxt.hooks.HEAD_START_S", HEAD_START_S)
-    patch.start()
-    rig.patches.append(patch)
-    return rig
 
 
 async def open_bybit(folder):
