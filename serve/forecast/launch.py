@@ -6,10 +6,12 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from actors.feeds.sources import symbols_of
 from actors.models.opening import open_registry
@@ -28,6 +30,8 @@ RETRIES = 5
 """Of a request whose replica died, each at another replica."""
 PROXY_THREADS_MAX = 4
 OVERVIEW_S = 30.0
+PRIVATE_PORTS = range(20_000, 30_000)
+"""Above those of Ray's workers, below those of Serve's replicas and those that a system hands out by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +228,15 @@ def _haproxy(folder: Path) -> dict[str, str]:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Return ports that are free, and that nobody is given by chance before HAProxy listens there."""
+    found: list[int] = []
+    for port in np.random.default_rng().permutation(PRIVATE_PORTS).tolist():
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise ConfigError("no port from 20000 to 29999 is free; stop what listens there.")
 
 
 def _application(

@@ -16,13 +16,15 @@ from tune.tuner import train_population
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
 
+COMPARED_AT = 4
+"""The end of the second generation: from the first one the higher member may have left no checkpoint."""
 SPACE = {"rate": Span(0.01, 1.0, is_log=True), "side": Choice((-1, 1))}
 
 
 def make_member(home: Path) -> Any:
     """Return a trainable that climbs by `rate` an iteration; it notes every step, and fails at the 5th if told.
 
-    Until the fault, members wait for each other: one that starts late would have nobody to learn from.
+    Until the fault, the lower of two says how far it got behind the higher: else it may find nobody to learn from.
     """
 
     def member(config: dict[str, Any]) -> None:
@@ -38,6 +40,8 @@ def make_member(home: Path) -> Any:
             state["step"] += 1
             with (home / "steps").open("a") as file:
                 file.write(f"{state['step']} {config['rate']} {config['side']}\n")
+            if state["step"] == COMPARED_AT and (home / "fault").exists():
+                take_turn(home, state["height"])
             if state["step"] == 5 and (home / "fault").exists():
                 wait(lambda: is_explored(home), "a member that learned")
                 raise RuntimeError("out of memory")
@@ -47,11 +51,27 @@ def make_member(home: Path) -> Any:
                     {"height": state["height"]},
                     checkpoint=ray_tune.Checkpoint.from_directory(folder),
                 )
-            if state["step"] == 2:
-                (home / f"compared-{config['rate']}").touch()
-                wait(lambda: is_explored(home) or is_compared(home), "the other member")
+            if state["step"] == COMPARED_AT:
+                (home / "told").touch()
 
     return member
+
+
+def take_turn(home: Path, height: float) -> None:
+    """Wait until both are so far, and the lower one until the higher one has told."""
+    (home / f"height {height}").touch()
+    wait(lambda: len(heights(home)) == 2, "the other member")
+    if height < max(heights(home)):
+        wait((home / "told").exists, "what the other member tells")
+
+
+def heights(home: Path) -> list[float]:
+    return [float(each.name.partition(" ")[2]) for each in home.glob("height *")]
+
+
+def is_explored(home: Path) -> bool:
+    """Return whether a member has taken over the other's state, with parameters near the other's."""
+    return len({line.partition(" ")[2] for line in (home / "steps").read_text().splitlines()}) > 2
 
 
 def wait(condition: Callable[[], bool], what: str) -> None:
@@ -59,16 +79,6 @@ def wait(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited for {what}"
         time.sleep(0.02)
-
-
-def is_compared(home: Path) -> bool:
-    """Return whether both members have said how far they got in the first generation."""
-    return len(list(home.glob("compared-*"))) >= 2
-
-
-def is_explored(home: Path) -> bool:
-    """Return whether a member has taken over the other's state, with parameters near the other's."""
-    return len({line.partition(" ")[2] for line in (home / "steps").read_text().splitlines()}) > 2
 
 
 def test_population_learns_within_its_space_and_goes_on_after_a_fault(
