@@ -1,7 +1,6 @@
 """Every question to a model has exactly one outcome, whatever the model does, and nobody waits for it."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from actors.models.forecaster import ModelAccess
 from actors.models.registry import ModelRegistry
 from actors.models.session import load_session
 from actors.runner import Command
+from tests.dead_port import nobody_at
 from trading.effects import AskModel
 from trading.errors import ForecastInvalid, ModelCorrupt
 from trading.forecasting.forecast import Forecast
@@ -319,9 +319,8 @@ def test_service_that_hangs_is_given_up() -> None:
 
 def test_service_that_is_not_there_is_a_failure() -> None:
     async def run() -> Any:
-        with socket.socket() as held:  # bound and not listening: nobody else gets this port
-            held.bind(("127.0.0.1", 0))
-            service = ForecastService(f"http://127.0.0.1:{held.getsockname()[1]}/", "nhits")
+        with nobody_at() as port:
+            service = ForecastService(f"http://127.0.0.1:{port}/", "nhits")
             await service.open()
             found = await ask_model(service, ask(), lambda: 0)
             await service.close()

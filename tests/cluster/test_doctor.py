@@ -12,7 +12,7 @@ import pytest
 from actors.journal.open import open_journal
 from cluster import doctor
 from cluster.config import Config, load_config
-from tests.cluster.dead_port import nobody_at
+from tests.dead_port import nobody_at
 from trading.identifiers import StreamName
 
 

@@ -14,7 +14,7 @@ import typer
 from cluster import ib_questions
 from cluster.cli import ib, main
 from cluster.ib_questions import one_line
-from tests.cluster.dead_port import nobody_at
+from tests.dead_port import nobody_at
 from tests.venues.ib.contracts import CALL
 from tests.venues.ib.rig import IbRig
 

@@ -8,7 +8,7 @@ import pytest
 from cluster.cli.folders import with_fresh_folder
 from cluster.config import load_config
 from serve.desk.view import ClusterSnapshot
-from tests.cluster.dead_port import nobody_at
+from tests.dead_port import nobody_at
 
 
 def test_when_the_cluster_runs_status_shows_it(

@@ -8,7 +8,7 @@ import pytest
 
 from cluster import ray_runtime
 from cluster.config import Config, load_config
-from tests.cluster.dead_port import nobody_at
+from tests.dead_port import nobody_at
 from trading.errors import AuthError, ClusterUnreachable, ConfigError
 
 

@@ -16,10 +16,10 @@ from cluster.config import Config
 from cluster.launch import plan_of
 from cluster.logs import HIDDEN, set_up_logs
 from cluster.venue_access import access_of, remove_left_credentials
-from tests.cluster.dead_port import nobody_at
 from tests.cluster.desk_config import desk_config
 from tests.cluster.one_host import OneHost
 from tests.cluster.remote_desk import KEY, SECRET, DeskServer
+from tests.dead_port import nobody_at
 from trading.algorithms.parameters import Listing, Twap
 from trading.codec import encode
 from trading.commands import ExecuteOrder

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.dead_port import nobody_at
 from tests.cluster.remote_desk import KEY, SECRET, DeskServer
+from tests.dead_port import nobody_at
 
 Trader = Callable[..., Any]
 CLIENT_LIBRARIES = (

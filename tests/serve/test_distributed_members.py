@@ -27,6 +27,7 @@ from serve.forecast.members import (
 from serve.forecast.question import Question
 from serve.forecast.service import ForecastService
 from serve.http.app import build_app
+from tests.dead_port import nobody_at
 from trading.errors import (
     ForecastError,
     ForecastInvalid,
@@ -82,10 +83,8 @@ async def over_http(service: ForecastService) -> AsyncIterator[Callable[[Questio
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that is held, so that nobody else gets it, and on which nobody listens: it refuses."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield held.getsockname()[1]
+    with nobody_at() as port:
+        yield port
 
 
 def medians(forecasts: Any) -> dict[str, tuple[float, ...]]:

@@ -12,7 +12,7 @@ import pytest
 from cluster.desk.page import HOST, serving_page
 from serve.auth.settings import AccessSettings
 from serve.desk.front_desk import FrontDesk
-from tests.cluster.dead_port import nobody_at
+from tests.dead_port import nobody_at
 from tests.serve.simulated_desk import SimulatedDesk, front_desk
 
 

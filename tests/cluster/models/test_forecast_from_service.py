@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from actors.models.registry import ModelRegistry
-from tests.cluster.dead_port import nobody_at
+from tests.dead_port import nobody_at
 
 Trader = Callable[..., Any]
 

@@ -11,6 +11,7 @@ from serve.forecast import launch
 from serve.forecast.scaling import BUSY, TARGET_BUSY, BusyMeter, by_busy_replicas
 from serve.forecast.settings import ServiceSettings
 from serve.forecast.statistics import Statistics
+from tests.dead_port import nobody_at
 from trading.errors import AuthError, ConfigError
 
 
@@ -26,10 +27,7 @@ def test_loopback_is_fine(host: str) -> None:
 
 
 def test_a_port_in_use_is_refused() -> None:
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind(("127.0.0.1", 0))  # to the end of the test, so that no other process gets it
-        port = held.getsockname()[1]
+    with nobody_at() as port:
         with (
             socket.create_server(("127.0.0.1", port)),
             pytest.raises(ConfigError, match=f"port {port} of 127.0.0.1 is in use"),
