@@ -20,7 +20,7 @@ from tests.sandboxes.local.measures import descriptors
 
 ROOT = Path(__file__).parents[3]
 STARTS, THREADS = 200, 64
-GONE_WITHIN_S = 60.0
+GONE_WITHIN_S = 5.0
 OWNER = """
 import asyncio, sys
 from sandboxes.limits import Limits
