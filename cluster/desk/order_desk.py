@@ -12,6 +12,7 @@ import msgspec
 
 from cluster.desk.connection import Connection, Session
 from cluster.desk.known_order import OUTCOME_UNKNOWN, KnownOrder, known_order
+from cluster.desk.looking import look_until
 from cluster.desk.new_order import digest_of_terms, order_of, stamped
 from cluster.desk.quotes import machine_of
 from serve.desk.accounts import source_of
@@ -31,7 +32,6 @@ ANSWER_S = 1.0
 """How long risk and the venue are waited for."""
 FILL_S = 0.25
 """How much longer an order that trades at once is watched after it was accepted."""
-POLL_S = 0.02
 LIFE_NS = 60 * NANOS_PER_SECOND
 """After this time risk refuses what still waits to be handed over: nobody trades on a wish of long ago."""
 KEY_MAX = 200
@@ -221,13 +221,7 @@ class OrderDesk:
         seconds: float,
     ) -> KnownOrder:
         """Look until `is_told`, or until the time is over."""
-        deadline = session.link.now_ns() + int(seconds * NANOS_PER_SECOND)
-        while True:
-            is_last = session.link.now_ns() >= deadline  # before looking: a pause costs no answer
-            known = self.find(session, key)
-            if is_told(known) or is_last:
-                return known
-            session.link.pause(POLL_S)
+        return look_until(session.link, lambda: self.find(session, key), is_told, seconds)
 
 
 def _answers(session: Session, key: ClientOrderId) -> list[OrderEvent]:

@@ -200,12 +200,12 @@ def environment_of(
     if short_way:
         environment["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = front.IMPORT_PATH
     return environment | (
-        _haproxy(folder) if settings.ha_proxy else {"RAY_SERVE_ENABLE_HA_PROXY": "0"}
+        _haproxy(folder, settings.port) if settings.ha_proxy else {"RAY_SERVE_ENABLE_HA_PROXY": "0"}
     )
 
 
-def _haproxy(folder: Path) -> dict[str, str]:
-    stats, metrics, fallback = _free_ports(3)
+def _haproxy(folder: Path, port: int) -> dict[str, str]:
+    stats, metrics, fallback = _free_ports(3, but_not=port)
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{folder}/haproxy.cfg",
@@ -227,10 +227,12 @@ def _haproxy(folder: Path) -> dict[str, str]:
     }
 
 
-def _free_ports(count: int) -> list[int]:
+def _free_ports(count: int, *, but_not: int) -> list[int]:
     """Return ports that are free, and that nobody is given by chance before HAProxy listens there."""
     found: list[int] = []
     for port in np.random.default_rng().permutation(PRIVATE_PORTS).tolist():
+        if port == but_not:
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             found.append(port)

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from sandboxes.local.survivors import survivors
 from tests.ray.agents_on_paper import ROOMY, UNHURRIED, cluster_section, put_on_paper, settled
 from tests.ray.test_sandbox_pool import (
     GONE_WITHIN_S,
-    ROOT,
+    assert_ends_with_its_driver,
     described,
     none_left,
     offering,
@@ -155,13 +153,4 @@ def test_sandbox_goes_with_its_host_and_stays_when_the_supervisor_is_killed(
 
 
 def test_nothing_lives_on_when_the_driver_of_a_cluster_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", DRIVER, str(tmp_path)]
-    outside = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    driver = subprocess.Popen(command, cwd=ROOT, env=outside, stdout=subprocess.PIPE, text=True)
-    assert driver.stdout is not None
-    guest = int(driver.stdout.readline())
-    assert survivors(str(guest))
-    driver.kill()
-    driver.wait()
-    driver.stdout.close()
-    none_left(guest)
+    assert_ends_with_its_driver(DRIVER, tmp_path)

@@ -120,6 +120,25 @@ def none_left(pid: int) -> None:
     wait(lambda: not survivors(str(pid)), "the end of all sandboxes", GONE_WITHIN_S)
 
 
+def assert_ends_with_its_driver(code: str, folder: Path) -> None:
+    """Run a driver that starts a Ray of its own and prints the process that has sandboxes; kill the driver."""
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)],
+        cwd=ROOT,
+        env=outside,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert driver.stdout is not None
+    owner = int(driver.stdout.readline())
+    assert survivors(str(owner))
+    driver.kill()
+    driver.wait()
+    driver.stdout.close()
+    none_left(owner)
+
+
 async def endless(namespace: str, created: asyncio.Event | None = None) -> None:
     """Be a client whose script does not end; `created` tells that it has its sandbox, and asks no more for one."""
     sandbox = await PooledBackend(namespace, "ann").create("base", LIMITS)
@@ -350,13 +369,4 @@ def test_detached_pools_outlive_their_starter_until_they_are_stopped(
 
 
 def test_nothing_lives_on_when_the_driver_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", DRIVER, str(tmp_path)]
-    outside = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
-    driver = subprocess.Popen(command, cwd=ROOT, env=outside, stdout=subprocess.PIPE, text=True)
-    assert driver.stdout is not None
-    pool = int(driver.stdout.readline())
-    assert survivors(str(pool))
-    driver.kill()
-    driver.wait()
-    driver.stdout.close()
-    none_left(pool)
+    assert_ends_with_its_driver(DRIVER, tmp_path)

@@ -18,6 +18,7 @@ from actors.models.registry import ModelRegistry
 from serve.forecast.question import Question
 from serve.forecast.service import ForecastService
 from serve.forecast.settings import ServiceSettings
+from tests.serve.simulated_desk import PATIENT_MS
 from trading.errors import ForecastRefused
 from trading.forecasting.history import History
 
@@ -26,8 +27,6 @@ DAY = 86_400_000_000_000
 SPREAD = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
 BAD_ABOVE = 1e6
 """A window whose newest close is higher is answered with NaN."""
-PATIENT_MS = 60_000.0
-"""The first answer loads a graph: how long that takes says how busy the machine is. Lateness has tests of its own."""
 
 
 def a_graph(drift: float) -> bytes:

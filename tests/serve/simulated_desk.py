@@ -44,7 +44,7 @@ NEVER_NS = 10**15
 FIRST_SLICES = 6
 """Traded before anybody looks, so that there is something to see."""
 PATIENT_MS = 60_000.0
-"""The first forecast loads a graph: how long that takes says how busy the machine is."""
+"""The first forecast loads a graph: how long that takes says how busy the machine is. Lateness has tests of its own."""
 
 
 class SimulatedLink:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.market_hours import ALWAYS_OPEN, MarketHours
@@ -42,7 +42,6 @@ def test_without_sessions_days_are_those_of_utc() -> None:
     assert [ALWAYS_OPEN.day_of(ts) for ts in (0, NANOS_PER_DAY - 1, NANOS_PER_DAY)] == [0, 0, 1]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 12 * NANOS_PER_DAY), st.integers(0, 12 * NANOS_PER_DAY))
 def test_days_never_go_back_and_end_after_their_moments(one: int, other: int) -> None:
     early, late = sorted((one, other))

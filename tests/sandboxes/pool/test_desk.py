@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandboxes.errors import SandboxBusy, SandboxRefused
@@ -102,7 +102,6 @@ def test_who_leaves_the_queue_is_not_served() -> None:
     assert desk.waiting == ()
 
 
-@settings(deadline=None)  # a busy machine may pause amid an example
 @given(
     st.lists(
         st.tuples(st.sampled_from(["ann", "bob", "cat"]), st.integers(1, 300), st.booleans()),

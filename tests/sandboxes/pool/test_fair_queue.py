@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandboxes.pool.fair_queue import FairQueue
@@ -29,7 +29,6 @@ def test_owners_take_turns() -> None:
     assert "".join(owner for owner, _ in drained(filled("aaaabbc"))) == "abcabaa"
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=OWNERS, max_size=40))
 def test_everything_is_served_once_and_in_the_order_of_its_owner(owners: str) -> None:
     taken = drained(filled(owners))
@@ -39,7 +38,6 @@ def test_everything_is_served_once_and_in_the_order_of_its_owner(owners: str) ->
         assert mine == sorted(mine)
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(OWNERS), st.none()), max_size=200))
 def test_nobody_waits_for_more_than_one_turn_of_each_other(steps: list[str | None]) -> None:
     """None takes one; while an owner waits, each other one is served at most once more than it."""
@@ -64,7 +62,6 @@ def test_nobody_waits_for_more_than_one_turn_of_each_other(steps: list[str | Non
             del served_since[item[0]]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=OWNERS, min_size=1, max_size=30), st.sets(st.sampled_from(OWNERS)))
 def test_an_owner_who_may_not_be_served_holds_up_nobody_and_keeps_its_place(
     owners: str, barred: set[str]

@@ -1,6 +1,6 @@
 """Sources that were killed too often: facts and a time in, an answer out."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandboxes.pool.facts import SourceKilled
@@ -44,7 +44,6 @@ def test_its_term_ends() -> None:
     assert quarantine.objection(BAD, 3700.0) == ""
 
 
-@settings(deadline=None)  # a busy machine may pause amid an example
 @given(st.lists(st.tuples(st.floats(0, 500), st.sampled_from([BAD, OTHER])), max_size=60))
 def test_it_is_as_if_all_facts_had_been_kept(steps: list[tuple[float, str]]) -> None:
     """Compared with the rule written out over the whole history."""

@@ -177,6 +177,10 @@ class AlpacaSimulator:
             web.get("/stream", self.stream.serve),
         ]
 
+    async def _let_go(self, request: web.Request, held: set[str]) -> None:
+        while f"{request.method} {request.path}" in held:  # noqa: ASYNC110 - other thread
+            await asyncio.sleep(0.005)
+
     @web.middleware
     async def _middleware(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -185,8 +189,7 @@ class AlpacaSimulator:
         self.requests.append((request.method, request.path, now))
         try:
             self._admit(request, now)
-            while f"{request.method} {request.path}" in self.held:  # noqa: ASYNC110 - other thread
-                await asyncio.sleep(0.005)
+            await self._let_go(request, self.held)
             answer = await handler(request)
         except Refused as refusal:
             self.refused[refusal.status] += 1
@@ -244,8 +247,7 @@ class AlpacaSimulator:
         try:
             if is_early:
                 await asyncio.sleep(0.1)
-            while f"{request.method} {request.path}" in self.held_answers:  # noqa: ASYNC110 - other thread
-                await asyncio.sleep(0.005)
+            await self._let_go(request, self.held_answers)
             if faults.happens(Fault.DROP_RESPONSE):
                 self.stream.flush()
                 await self._never()

@@ -12,6 +12,7 @@ from actors.venues.alpaca.http import LANE_THREADS
 from tests.venues.alpaca.orders import LoopClock, connected, limit, order, until
 from tests.venues.desk import ACCOUNT
 from tests.venues.faults import Fault
+from tests.venues.stopped_clock import stopped_clock
 from trading.commands import CancelAllOrders, CancelOrder
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
 from trading.outcomes import SubmitNotSent, VenueClockRead, VenueDisconnected
@@ -19,14 +20,6 @@ from trading.refusals import RefusalCode
 from trading.values import OrderStatus
 
 pytestmark = pytest.mark.asyncio
-
-
-def stopped_clock(port):
-    """Let the budget of requests go by a clock that stands still; the test moves it on."""
-    pacing = port._rest._pacing
-    now = [pacing._now()]
-    pacing._now = lambda: now[0]
-    return now
 
 
 @pytest.mark.parametrize(
@@ -62,7 +55,7 @@ async def test_lost_answer_is_unknown_is_sent_once_and_the_venue_knows_the_truth
 async def test_rate_limit_is_unsent_and_pauses_everything(rig):
     async with connected(rig) as (port, seen):
         await until(lambda: seen.of(VenueClockRead))  # nothing else is under way
-        stopped_clock(port)  # the pause does not end
+        stopped_clock(port._rest._pacing)  # the pause does not end
         rig.simulator.rate_headers = False
         rig.faults.plan(Fault.RATE_LIMIT)
         with pytest.raises(VenueUnreachable, match="too many"):
@@ -154,7 +147,7 @@ async def test_cancel_goes_before_what_waits_for_the_budget(rig, monkeypatch):
     query = "GET /v2/account"
     async with connected(rig) as (port, seen):
         await until(lambda: seen.of(VenueClockRead))  # the first of six
-        now = stopped_clock(port)
+        now = stopped_clock(port._rest._pacing)
         now[0] = port._rest._pacing._spent[0][0] + 0.2
         asked = limit(90)
         await port.submit(asked)

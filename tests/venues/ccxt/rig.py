@@ -1,7 +1,6 @@
 """One running simulator of an exchange, and the real adapter in front of it."""
 
 import asyncio
-import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -95,12 +94,6 @@ class ExchangeRig:
 
     async def close(self):
         await asyncio.to_thread(self.simulator.close)
-
-
-def time_stands_still(port):
-    """Stop the clock of the budget of requests: what has no room now never has any."""
-    now = time.monotonic()
-    port._session.hooks.pacing._now = lambda: now
 
 
 async def open_rig(folder):

@@ -7,8 +7,9 @@ import pytest
 
 from actors.venues.ccxt.dialects import Lookup
 from tests.venues.ccxt.bybit import Bybit
-from tests.venues.ccxt.rig import open_bybit, open_kraken, open_rig, time_stands_still
+from tests.venues.ccxt.rig import open_bybit, open_kraken, open_rig
 from tests.venues.rig import Observed
+from tests.venues.stopped_clock import stopped_clock
 from tests.venues.trader import Trader
 from trading.commands import CancelAllOrders
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
@@ -177,7 +178,7 @@ def test_an_order_can_also_be_found_by_searching_the_lists(opener):
 def test_a_comparison_that_the_rate_limit_has_no_room_for_spends_nothing():
     async def before(rig, port, heard, trader):
         account = rig.desk.account_id
-        time_stands_still(port)
+        stopped_clock(port._session.hooks.pacing)
         while port._session.hooks.pacing.room_in(12) == 0:
             await port.mass_status(account, 0)
         asked = len(rig.simulator.asked)

@@ -11,8 +11,9 @@ from ccxt.base import errors as kinds
 
 from actors.venues.ccxt.dialects import dialect_of
 from actors.venues.ccxt.failures import Call, CredentialsRefused, TooFast, failure
-from tests.venues.ccxt.rig import open_bybit, open_kraken, open_rig, time_stands_still
+from tests.venues.ccxt.rig import open_bybit, open_kraken, open_rig
 from tests.venues.faults import Fault
+from tests.venues.stopped_clock import stopped_clock
 from tests.venues.trader import Trader
 from trading.commands import CancelOrder
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
@@ -216,7 +217,7 @@ def test_an_order_that_nobody_knows_is_none_and_cannot_be_cancelled(opener):
 @pytest.mark.parametrize("opener", OPENERS)
 def test_a_flood_is_answered_with_silence_for_a_while(opener):
     async def tell(rig, trader):
-        time_stands_still(trader.port)  # the pause is never over
+        stopped_clock(trader.port._session.hooks.pacing)  # the pause is never over
         rig.faults.plan(Fault.RATE_LIMIT)
         with pytest.raises(VenueUnreachable):
             await trader.port.submit(trader.limit(80))

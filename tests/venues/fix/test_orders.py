@@ -12,6 +12,7 @@ from tests.venues.fix.floor import How
 from tests.venues.fix.probe import cancel, connected, in_loop, market, order, replace, rig_at, until
 from tests.venues.fix.reports import dialect_file
 from tests.venues.fix.rig import DIALECT
+from tests.venues.stopped_clock import stopped_clock
 from trading.commands import CancelAllOrders, SubmitOrderList
 from trading.errors import OutcomeUnknown, VenueRefused, VenueUnreachable
 from trading.identifiers import InstrumentId, StrategyId
@@ -25,13 +26,6 @@ ALL = CancelAllOrders(account_id="ACC")
 
 def sent(rig, kind: str) -> list[dict[int, str]]:
     return [fields for fields in rig.floor.received if fields[35] == kind]
-
-
-def stopped_clock(port) -> list[float]:
-    """Let the budget of messages go by a clock that stands still; the test moves it on."""
-    now = [port._pacing._now()]
-    port._pacing._now = lambda: now[0]
-    return now
 
 
 def changed(folder: Path, *changes: tuple[str, str]) -> str:
@@ -329,7 +323,7 @@ async def test_lime_orders_carry_limes_tags(folder):
 async def test_when_the_budget_is_used_up_cancels_go_before_orders(folder):
     dialect = changed(folder, ("count = 1000 ", "count = 6 "), ("per_s = 1.0", "per_s = 0.5"))
     async with rig_at(folder, dialect=dialect) as rig, connected(rig) as (port, _):
-        now = stopped_clock(port)
+        now = stopped_clock(port._pacing)
         first = order("first")
         await port.submit(first)
         waiting = [asyncio.ensure_future(port.submit(order(f"o{n}"))) for n in range(9)]
@@ -346,7 +340,7 @@ async def test_when_the_budget_is_used_up_cancels_go_before_orders(folder):
 @in_loop
 async def test_when_the_venue_throttles_us_we_slow_down(folder):
     async with rig_at(folder) as rig, connected(rig) as (port, _):
-        now = stopped_clock(port)
+        now = stopped_clock(port._pacing)
         rig.faults.plan(Fault.RATE_LIMIT)
         with pytest.raises(VenueUnreachable, match="THROTTLED"):
             await port.submit(order("a"))
